@@ -1,0 +1,177 @@
+"""The Protocols that adapters fulfil, and the data that crosses them. Nothing here does anything."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from edge.predictor import BatchF32, Image, OutputsF32, Predictor
+from edge.results import ModelRef, Outcome, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture on its way in.
+
+    ``image`` is an encoded file's bytes or a decoded uint8 array [height, width, 3] in RGB. ``captured_at`` is an aware
+    datetime in UTC. ``name`` is the source's own name of the picture, ``correlation_id`` the sender's.
+    """
+
+    image: Image
+    source: str
+    captured_at: datetime
+    name: str | None = None
+    correlation_id: str | None = None
+
+
+class Session(Protocol):
+    """A loaded graph on a device.
+
+    ``provider`` is the execution provider that really runs it. ``batch_sizes`` are the sizes that were warmed, ascending;
+    empty means that any size runs equally well.
+    """
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def batch_sizes(self) -> tuple[int, ...]: ...
+
+    def run(self, batch: BatchF32, *, alone: bool = False) -> OutputsF32:
+        """Return the graph's output [n, classes] for ``batch`` [n, 3, height, width].
+
+        Safe to call from several threads. ``alone`` says that nothing else is being run, so that all cores may be used.
+        Raises InferenceError.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that may serve: checked, warmed and, where it has golden pictures, proven on this device."""
+
+    ref: ModelRef
+    digest: str
+    predictor: Predictor
+    session: Session
+
+
+class Executor(Protocol):
+    """Runs pictures through the present model: as lanes or as a pipeline, behind one interface."""
+
+    def submit(self, image: Image, *, deadline_s: float | None = None) -> Future[Outcome]:
+        """Queue one picture; the future can be cancelled while it waits.
+
+        ``deadline_s`` is the longest wait in seconds before the work begins. The future fails with InputError,
+        InferenceError, DeadlineError or StoppingError. Raises OverloadedError when the queue is full, ModelNotReadyError
+        without a model, StoppingError once closed.
+        """
+
+    def swap(self, model: Model, *, timeout_s: float = 30.0) -> bool:
+        """Let new work run on ``model``; wait for the work on the previous one; tell whether it ended in time."""
+
+    @property
+    def model(self) -> Model | None: ...
+
+    @property
+    def queued(self) -> int: ...
+
+    @property
+    def capacity(self) -> int: ...
+
+    def close(self, *, timeout_s: float = 10.0) -> None:
+        """Take no new work, finish what was accepted, stop the threads. Work left after ``timeout_s`` fails."""
+
+
+Emit = Callable[[Frame], Future[Result]]
+"""Hands a frame in; the future's result is the delivered answer, a bad picture's too. Raises OverloadedError, StoppingError,
+ModelNotReadyError."""
+
+
+class Source(Protocol):
+    """Where frames come from. ``run`` is called in a thread of its own and supervised: a SourceError restarts it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    def run(self, emit: Emit, stop: threading.Event) -> None:
+        """Emit frames until ``stop`` is set or the source ends. Raises SourceError."""
+
+    def capture(self) -> bool:
+        """Take one frame now, out of turn; False where this kind of source cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A version in a registry. ``digest`` tells a replaced version from the one that was seen before."""
+
+    name: str
+    version: str
+    created_at: datetime
+    digest: str
+
+
+class Registry(Protocol):
+    """The place where models are found."""
+
+    def candidates(self, name: str | None = None) -> Sequence[Candidate]:
+        """Return whole versions, newest first. Raises RegistryError."""
+
+    def fetch(self, candidate: Candidate, into: Path) -> None:
+        """Copy a version's files into the empty folder ``into``. Raises RegistryError, ModelNotFoundError."""
+
+
+class Publisher(Protocol):
+    """Takes results to a receiver, at least once, in order per source."""
+
+    def publish(self, result: Result) -> None:
+        """Take a result without waiting for the receiver."""
+
+    def announce(self, state: Mapping[str, Any]) -> None:
+        """Make the daemon's state known: retained where the receiver can."""
+
+    @property
+    def connected(self) -> bool: ...
+
+    @property
+    def depth(self) -> int: ...
+
+    def close(self, *, timeout_s: float = 5.0) -> None:
+        """Deliver what is left within ``timeout_s``, say goodbye, stop."""
+
+
+Observer = Callable[[Result], None]
+"""Sees each delivered result: the live feed, the terminal, the metrics. Must not block."""
+
+
+class Control(Protocol):
+    """What people and programs may ask of the running daemon, over whatever protocol they come."""
+
+    def status(self) -> Mapping[str, Any]:
+        """Return the truth about device, provider, model, queue, sources, broker: JSON-ready, nothing secret in it."""
+
+    def problems(self) -> Sequence[str]:
+        """Return why the daemon is not ready; empty when it is."""
+
+    def models(self) -> Sequence[Mapping[str, Any]]:
+        """Return every known version with its state (current, previous, available, refused with the reason)."""
+
+    def activate(self, name: str, version: str | None = None) -> ModelRef:
+        """Prove, warm and swap in a version and stay with it; None follows the newest again.
+
+        Raises ModelNotFoundError, ModelInvalidError, ModelUnsupportedError, DeviceError; the running model stays.
+        """
+
+    def rollback(self, name: str) -> ModelRef:
+        """Go back to the previous version; the one left is not taken again by itself. Raises as ``activate`` does."""
+
+    def reload(self) -> None:
+        """Look into the registry now instead of at the next poll."""
+
+    def capture(self, source: str) -> None:
+        """Take one frame of a source now. Raises RequestError for an unknown source or one that cannot."""

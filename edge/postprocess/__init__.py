@@ -1,0 +1,1 @@
+"""Raw outputs to predictions, one module a model family."""

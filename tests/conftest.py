@@ -1,0 +1,39 @@
+"""What every test runs under: no thread, task or child process may outlive the test that started it."""
+
+import asyncio
+import gc
+import threading
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+GRACE_S = 2.0
+"""How long something that is already ending may take to end."""
+
+
+def _threads(before: set[threading.Thread]) -> list[threading.Thread]:
+    return [t for t in threading.enumerate() if t not in before and t.is_alive()]
+
+
+def _children(before: set[psutil.Process]) -> list[psutil.Process]:
+    return [p for p in psutil.Process().children(recursive=True) if p not in before and p.status() != psutil.STATUS_ZOMBIE]
+
+
+def _tasks() -> list[str]:
+    """Return pending tasks of loops that are still running in this process."""
+    return [repr(o) for o in gc.get_objects() if isinstance(o, asyncio.Task) and not o.done() and not o.get_loop().is_closed()]
+
+
+@pytest.fixture(autouse=True)
+def no_leaks() -> Iterator[None]:
+    """Fail a test that leaves a thread, a child process or an asyncio task behind."""
+    threads, children = set(threading.enumerate()), set(psutil.Process().children(recursive=True))
+    tasks = set(_tasks())
+    yield
+    deadline = time.monotonic() + GRACE_S
+    while (_threads(threads) or _children(children)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    left = [*map(repr, _threads(threads)), *map(repr, _children(children)), *(t for t in _tasks() if t not in tasks)]
+    assert not left, f"left behind: {', '.join(left)}"
