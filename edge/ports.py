@@ -28,17 +28,15 @@ class Frame:
 
 
 class Session(Protocol):
-    """A loaded graph on a device.
-
-    ``provider`` is the execution provider that really runs it. ``batch_sizes`` are the sizes that were warmed, ascending;
-    empty means that any size runs equally well.
-    """
+    """A loaded graph on a device."""
 
     @property
-    def provider(self) -> str: ...
+    def provider(self) -> str:
+        """The execution provider that really runs it."""
 
     @property
-    def batch_sizes(self) -> tuple[int, ...]: ...
+    def batch_sizes(self) -> tuple[int, ...]:
+        """The only sizes that a batch may have, ascending; empty means that any size runs equally well."""
 
     def run(self, batch: BatchF32, *, alone: bool = False) -> OutputsF32:
         """Return the graph's output [n, classes] for ``batch`` [n, 3, height, width].
@@ -65,39 +63,44 @@ class Executor(Protocol):
         """Queue one picture; the future can be cancelled while it waits.
 
         ``deadline_s`` is the longest wait in seconds before the work begins. The future fails with InputError,
-        InferenceError, DeadlineError or StoppingError. Raises OverloadedError when the queue is full, ModelNotReadyError
-        without a model, StoppingError once closed.
+        InferenceError, DeadlineError or StoppingError. Raises OverloadedError when the queue is full,
+        ModelNotReadyError without a model, StoppingError once closed.
         """
 
     def swap(self, model: Model, *, timeout_s: float = 30.0) -> bool:
         """Let new work run on ``model``; wait for the work on the previous one; tell whether it ended in time."""
 
     @property
-    def model(self) -> Model | None: ...
+    def model(self) -> Model | None:
+        """The model that new work runs on."""
 
     @property
-    def queued(self) -> int: ...
+    def queued(self) -> int:
+        """Pictures accepted and not answered yet."""
 
     @property
-    def capacity(self) -> int: ...
+    def capacity(self) -> int:
+        """How many pictures may be queued."""
 
     def close(self, *, timeout_s: float = 10.0) -> None:
         """Take no new work, finish what was accepted, stop the threads. Work left after ``timeout_s`` fails."""
 
 
 Emit = Callable[[Frame], Future[Result]]
-"""Hands a frame in; the future's result is the delivered answer, a bad picture's too. Raises OverloadedError, StoppingError,
-ModelNotReadyError."""
+"""Hands a frame in; the future's result is the delivered answer, a bad picture's too. Raises OverloadedError,
+StoppingError, ModelNotReadyError."""
 
 
 class Source(Protocol):
     """Where frames come from. ``run`` is called in a thread of its own and supervised: a SourceError restarts it."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The source's own name, part of the topic of its results."""
 
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """What the configuration calls it."""
 
     def run(self, emit: Emit, stop: threading.Event) -> None:
         """Emit frames until ``stop`` is set or the source ends. Raises SourceError."""
@@ -136,10 +139,12 @@ class Publisher(Protocol):
         """Make the daemon's state known: retained where the receiver can."""
 
     @property
-    def connected(self) -> bool: ...
+    def connected(self) -> bool:
+        """Whether the receiver takes results at this moment."""
 
     @property
-    def depth(self) -> int: ...
+    def depth(self) -> int:
+        """How many results wait to be acknowledged."""
 
     def close(self, *, timeout_s: float = 5.0) -> None:
         """Deliver what is left within ``timeout_s``, say goodbye, stop."""

@@ -18,12 +18,18 @@ def _threads(before: set[threading.Thread]) -> list[threading.Thread]:
 
 
 def _children(before: set[psutil.Process]) -> list[psutil.Process]:
-    return [p for p in psutil.Process().children(recursive=True) if p not in before and p.status() != psutil.STATUS_ZOMBIE]
+    return [
+        p for p in psutil.Process().children(recursive=True) if p not in before and p.status() != psutil.STATUS_ZOMBIE
+    ]
 
 
 def _tasks() -> list[str]:
     """Return pending tasks of loops that are still running in this process."""
-    return [repr(o) for o in gc.get_objects() if isinstance(o, asyncio.Task) and not o.done() and not o.get_loop().is_closed()]
+    return [
+        repr(o)
+        for o in gc.get_objects()
+        if isinstance(o, asyncio.Task) and not o.done() and not o.get_loop().is_closed()
+    ]
 
 
 @pytest.fixture(autouse=True)

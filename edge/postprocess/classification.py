@@ -1,7 +1,7 @@
 """Logits to classes: softmax for multi-class, sigmoid with a threshold for multi-label.
 
-The exported graphs of AutoML for Images end in raw logits; the training code and the cloud endpoint apply these functions after
-the graph.
+The exported graphs of AutoML for Images end in raw logits; the training code and the cloud endpoint apply these
+functions after the graph.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from edge.results import Classification
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return probabilities along the last axis, computed in float64 and shifted by the maximum so that nothing overflows."""
+    """Return probabilities along the last axis, in float64 and shifted by the maximum so that nothing overflows."""
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     exponentials = np.exp(shifted)
     return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
@@ -26,8 +26,8 @@ def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float64]:
 def classify(logits: NDArray[np.float32], *, labels: tuple[str, ...], threshold: float | None) -> Classification:
     """Return the classes of one picture from its logits [classes].
 
-    ``threshold`` None means multi-class; a number in 0..1 means multi-label and selects probabilities strictly above it, as
-    the service does. Raises InferenceError where a logit is not finite.
+    ``threshold`` None means multi-class; a number in 0..1 means multi-label and selects probabilities strictly above
+    it, as the service does. Raises InferenceError where a logit is not finite.
     """
     if not np.isfinite(logits).all():
         raise InferenceError("the model answered with numbers that are not finite (NaN or infinity)")
