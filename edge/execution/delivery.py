@@ -1,0 +1,130 @@
+"""The one way in for every protocol: a frame becomes a numbered result for its sender, publishers and observers."""
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from ulid import ULID
+
+from edge.errors import InferenceError, InputError
+from edge.ports import Executor, Frame, Observer, Publisher
+from edge.results import Failure, ModelRef, Outcome, Result, Timing
+
+
+@dataclass(slots=True)
+class Awaited:
+    """A frame of a source whose result must not overtake those before it."""
+
+    frame: Frame
+    outcome: Future[Outcome]
+    result: Future[Result] = field(default_factory=Future)
+
+
+class Delivery:
+    """Hands frames to the executor and results to whoever waits for them. Thread-safe.
+
+    ``publishers`` get every result of ``emit`` in order per source and, where ``publish_answers`` is set, those of
+    ``submit`` too; numbers (``seq``) are given and handed on under one lock, so publishers see them without gaps.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        *,
+        device: str,
+        publishers: Sequence[Publisher] = (),
+        observers: Sequence[Observer] = (),
+        publish_answers: bool = True,
+    ) -> None:
+        self._executor = executor
+        self._device = device
+        self._publishers = tuple(publishers)
+        self._observers = tuple(observers)
+        self._publish_answers = publish_answers
+        self._seq = 0
+        self._numbering = threading.Lock()
+        self._lines: dict[str, deque[Awaited]] = {}
+        self._lining = threading.RLock()
+
+    def submit(self, frame: Frame, *, deadline_s: float | None = None) -> Future[Result]:
+        """Answer a request: the future fails with the error that a bad picture or an overdue turn causes.
+
+        Cancelling it cancels the work where that has not begun. Raises what :meth:`Executor.submit` raises.
+        """
+        answer: Future[Result] = Future()
+        outcome = self._executor.submit(frame.image, deadline_s=deadline_s)
+        answer.add_done_callback(lambda done: outcome.cancel() if done.cancelled() else None)
+        outcome.add_done_callback(lambda done: self._answer(frame, done, answer))
+        return answer
+
+    def emit(self, frame: Frame) -> Future[Result]:
+        """Take a frame from a source: every frame gets a result, a bad picture one that says so, in order per source.
+
+        Raises OverloadedError, StoppingError, ModelNotReadyError.
+        """
+        with self._lining:  # so that frames line up as they were accepted
+            awaited = Awaited(frame, self._executor.submit(frame.image))
+            self._lines.setdefault(frame.source, deque()).append(awaited)
+        awaited.outcome.add_done_callback(lambda _: self._advance(frame.source))
+        return awaited.result
+
+    def _answer(self, frame: Frame, outcome: Future[Outcome], answer: Future[Result]) -> None:
+        if outcome.cancelled() or answer.cancelled():
+            answer.cancel()
+            return
+        error = outcome.exception()
+        with suppress(InvalidStateError):  # cancelled by its requester meanwhile
+            if error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(self._deliver(frame, outcome.result(), publish=self._publish_answers))
+
+    def _advance(self, source: str) -> None:
+        """Deliver from the head of a source's line as far as it is answered."""
+        with self._lining:
+            line = self._lines[source]
+            while line and line[0].outcome.done():
+                self._deliver_awaited(line.popleft())
+
+    def _deliver_awaited(self, awaited: Awaited) -> None:
+        """Deliver what the picture itself led to; a frame that was never worked on fails and may be emitted again."""
+        error = awaited.outcome.exception()
+        if error is not None and not isinstance(error, InputError | InferenceError):
+            awaited.result.set_exception(error)
+            return
+        outcome = awaited.outcome.result() if error is None else self._failed(error)
+        awaited.result.set_result(self._deliver(awaited.frame, outcome, publish=True))
+
+    def _failed(self, error: BaseException) -> Outcome:
+        model = self._executor.model
+        failure = Failure(kind=type(error).__name__, detail=str(error))
+        ref, provider = (model.ref, model.session.provider) if model else (ModelRef("", "", proven=False), "")
+        return Outcome(failure, ref, provider, Timing())
+
+    def _deliver(self, frame: Frame, outcome: Outcome, *, publish: bool) -> Result:
+        if publish:
+            with self._numbering:
+                self._seq += 1
+                result = self._result(frame, outcome, self._seq)
+                for publisher in self._publishers:
+                    publisher.publish(result)
+        else:
+            result = self._result(frame, outcome, 0)
+        for observer in self._observers:
+            observer(result)
+        return result
+
+    def _result(self, frame: Frame, outcome: Outcome, seq: int) -> Result:
+        return Result(
+            id=str(ULID()),
+            seq=seq,
+            device=self._device,
+            source=frame.source,
+            captured_at=frame.captured_at,
+            outcome=outcome,
+            name=frame.name,
+            correlation_id=frame.correlation_id,
+        )

@@ -1,0 +1,47 @@
+"""One accepted picture: what it waits for, how long it may, and the future that its request holds."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from edge.errors import DeadlineError, EdgeError, InferenceError
+from edge.predictor import Image
+from edge.results import Outcome
+
+Clock = Callable[[], float]
+"""Returns monotonic seconds."""
+
+
+@dataclass(slots=True)
+class Job:
+    """A picture between acceptance and answer. ``deadline_at`` is on the clock's scale; None waits for ever."""
+
+    image: Image
+    accepted_at: float
+    deadline_at: float | None
+    future: Future[Outcome] = field(default_factory=Future)
+
+    def begin(self, now: float) -> bool:
+        """Tell whether the work is still wanted; a job whose deadline passed fails here."""
+        if self.future.done() or not self.future.set_running_or_notify_cancel():
+            return False
+        if self.deadline_at is not None and now > self.deadline_at:
+            waited_ms = (now - self.accepted_at) * 1e3
+            self.future.set_exception(DeadlineError(f"waited {waited_ms:.0f} ms for its turn, longer than allowed"))
+            return False
+        return True
+
+    def fail(self, error: BaseException) -> None:
+        """Answer with an error; one that is not ours becomes an InferenceError that carries it."""
+        if not isinstance(error, EdgeError):
+            wrapped = InferenceError(f"unexpected {type(error).__name__} while predicting: {error}")
+            wrapped.__cause__ = error
+            error = wrapped
+        with suppress(InvalidStateError):  # closing gave up on this one meanwhile
+            self.future.set_exception(error)
+
+    def succeed(self, outcome: Outcome) -> None:
+        """Answer with a prediction."""
+        with suppress(InvalidStateError):  # closing gave up on this one meanwhile
+            self.future.set_result(outcome)
