@@ -1,0 +1,147 @@
+"""A bundle on disk: the manifest, the files that it lists and their hashes. Nothing is believed unchecked."""
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.bundle.manifest import MANIFEST, File, Manifest, manifest_json, parse_manifest
+from edge.errors import ModelInvalidError
+
+MAX_JSON_BYTES = 4 << 20
+"""The most that is read of a manifest or a labels file: far above any real one, far below the memory of a device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle whose every file was found to be what its manifest says.
+
+    ``digest`` is the SHA-256 of the manifest and so, through its hashes, of the whole bundle.
+    """
+
+    folder: Path
+    manifest: Manifest
+    labels: tuple[str, ...]
+    digest: str
+
+    @property
+    def model_path(self) -> Path:
+        """The ONNX file."""
+        return self.folder / self.manifest.model
+
+    def __str__(self) -> str:
+        return f"{self.manifest.name}:{self.manifest.version}"
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hex. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the manifest of a folder without looking at the other files. Raises ModelInvalidError."""
+    return manifest_and_digest(folder)[0]
+
+
+def manifest_and_digest(folder: Path) -> tuple[Manifest, str]:
+    """Return the manifest of a folder and the bundle's digest, as :func:`read_manifest` does."""
+    data = _read(folder / MANIFEST)
+    return parse_manifest(data, where=str(folder / MANIFEST)), hashlib.sha256(data).hexdigest()
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Read a bundle and check every file against the manifest. Raises ModelInvalidError listing every wrong file."""
+    manifest, digest = manifest_and_digest(folder)
+    problems = [problem for path, file in manifest.files.items() if (problem := file_problem(folder, path, file))]
+    if problems:
+        raise ModelInvalidError("; ".join(problems))
+    labels = parse_labels(_read(folder / manifest.labels), where=str(folder / manifest.labels))
+    _check_golden_labels(manifest, labels)
+    return Bundle(folder, manifest, labels, digest)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if _regular_size(path) > MAX_JSON_BYTES:
+            raise ModelInvalidError(f"{path} has more than {MAX_JSON_BYTES >> 20} MiB: it belongs to no bundle")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        remedy = "; the manifest is written last: is it still being copied?" if path.name == MANIFEST else ""
+        raise ModelInvalidError(f"{path} does not exist{remedy}") from error
+    except OSError as error:
+        raise ModelInvalidError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _regular_size(path: Path) -> int:
+    """Return a file's size; a pipe or device, which might block for ever when opened, is refused as OSError."""
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(0, "it is a folder")
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(0, "it is no regular file")
+    return status.st_size
+
+
+def file_problem(folder: Path, path: str, expected: File, *, hashed: bool = True) -> str | None:
+    """Return what is wrong with one listed file, or None; without ``hashed`` only its size is looked at."""
+    full = folder / path
+    try:
+        if not full.resolve().is_relative_to(folder.resolve()):
+            return f"{full} leads outside the bundle"
+        size = _regular_size(full)
+        if size != expected.size:
+            return f"{full} has {size} bytes, the manifest says {expected.size}: cut off or changed; copy it again"
+        if hashed and sha256_of(full) != expected.sha256:
+            return f"{full} does not have the SHA-256 in the manifest: changed; copy it again"
+    except FileNotFoundError:
+        return f"{full} is missing; copy it again"
+    except OSError as error:
+        return f"cannot read {full}: {error.strerror}"
+    return None
+
+
+def parse_labels(data: bytes, *, where: str) -> tuple[str, ...]:
+    """Return the class names of a ``labels.json`` in index order. Raises ModelInvalidError."""
+    try:
+        labels = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ModelInvalidError(f"{where} is no JSON: {error}") from error
+    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) and label for label in labels):
+        raise ModelInvalidError(f"{where} must be a JSON list of class names")
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise ModelInvalidError(f"{where} names a class twice: {', '.join(twice)}")
+    return tuple(labels)
+
+
+def _check_golden_labels(manifest: Manifest, labels: tuple[str, ...]) -> None:
+    problems = []
+    for golden in manifest.golden:
+        unknown, probs = sorted(set(golden.expected.labels) - set(labels)), golden.expected.probs
+        if unknown:
+            problems.append(f"golden picture {golden.image} expects unknown labels: {', '.join(unknown)}")
+        if probs is not None and len(probs) != len(labels):
+            problems.append(
+                f"golden picture {golden.image} expects {len(probs)} probabilities for {len(labels)} labels"
+            )
+    if problems:
+        raise ModelInvalidError(f"{manifest.name}:{manifest.version}: {'; '.join(problems)}")
+
+
+def file_entries(folder: Path, paths: Sequence[str]) -> dict[str, File]:
+    """Return the manifest's ``files`` for paths relative to ``folder``. Raises OSError."""
+    return {p: File(sha256=sha256_of(folder / p), size=(folder / p).stat().st_size) for p in paths}
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write ``manifest.json`` durably and in one step, after all other files are in place. Raises OSError."""
+    partial = folder / f".{MANIFEST}.partial"
+    with partial.open("wb") as file:
+        file.write(manifest_json(manifest))
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(folder / MANIFEST)
