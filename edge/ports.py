@@ -150,6 +150,33 @@ class Publisher(Protocol):
         """Deliver what is left within ``timeout_s``, say goodbye, stop."""
 
 
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message that came in over a broker.
+
+    ``topic`` is what follows ``{prefix}/{device}/``. ``correlation_id`` is the sender's own (MQTT 5). ``retained`` marks a
+    message that was kept by the broker from before. ``acknowledge`` tells the broker that it need not send the message
+    again; it may be called from any thread, and late, and does nothing once the connection is gone.
+    """
+
+    topic: str
+    payload: bytes
+    acknowledge: Callable[[], object]
+    correlation_id: str | None = None
+    retained: bool = False
+
+
+class Subscriptions(Protocol):
+    """Where a source or a program asks for messages without knowing the broker."""
+
+    def subscribe(self, pattern: str, deliver: Callable[[Incoming], None], *, qos: int = 1) -> None:
+        """Have messages below ``{prefix}/{device}/`` that match ``pattern`` (``+`` stands for one level) given to ``deliver``.
+
+        Holds for every connection to come. ``deliver`` may only queue. Of several patterns that match, the one that names
+        more levels gets the message.
+        """
+
+
 Observer = Callable[[Result], None]
 """Sees each delivered result: the live feed, the terminal, the metrics. Must not block."""
 

@@ -1,0 +1,231 @@
+"""One connection to a broker over paho-mqtt: opened, used, given up, never reused.
+
+Rule: what paho holds must never matter. Each connection is a fresh paho client, so that nothing it queued survives to be
+sent out of order, and its network thread only passes events on.
+"""
+
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge.errors import PublishError
+from edge.ports import Incoming
+from edge.publishers.mqtt_settings import MqttSettings
+from edge.publishers.outbox import Message
+
+SESSION_EXPIRY_S = 86_400
+"""How long an MQTT 5 broker keeps pictures for a device that is away (a 3.1.1 broker has its own rule)."""
+
+_VERSIONS = {"3.1.1": MQTTProtocolVersion.MQTTv311, "5": MQTTProtocolVersion.MQTTv5}
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """The broker accepted the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """The connection ended or was refused. ``problem`` says why and what to do."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The broker has the message that ``Connection.publish`` gave this number."""
+
+    mid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """The broker refused something, the connection stands."""
+
+    problem: str
+
+
+Event = Up | Down | Acknowledged | Complaint
+
+
+class Connection:
+    """One try at one broker.
+
+    ``will`` is what the broker announces, retained, should the connection end without a goodbye. ``on_event`` and
+    ``on_message`` are called in paho's network thread and may only queue; topics of messages are relative to the device.
+    """
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        will: Message,
+        *,
+        on_event: Callable[["Connection", Event], None],
+        on_message: Callable[[Incoming], None],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._settings = settings
+        self._on_event = partial(on_event, self)
+        self._on_message = on_message
+        self._client = self._make_client(will, tls)
+
+    def _make_client(self, will: Message, tls: ssl.SSLContext | None) -> Client:
+        settings = self._settings
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=settings.own_client_id,
+            # the broker keeps unacknowledged pictures for this client id; MQTT 5 says the same by its expiry property
+            clean_session=None if settings.protocol == "5" else False,
+            protocol=_VERSIONS[settings.protocol],
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.connect_timeout = settings.connect_timeout_s
+        client.max_inflight_messages_set(0)  # the publisher keeps its own window; paho shall hold nothing back
+        if settings.user is not None:
+            client.username_pw_set(settings.user, settings.password)
+        if tls is not None:
+            client.tls_set_context(tls)
+        client.will_set(will.topic, will.payload, qos=1, retain=True)
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        client.on_publish = self._published
+        client.on_subscribe = self._subscribed
+        client.on_message = self._received
+        return client
+
+    def open(self) -> None:
+        """Connect and start the network thread; Up or Down follows. Raises PublishError with reason and remedy."""
+        settings = self._settings
+        options: dict[str, Any] = {}
+        if settings.protocol == "5":
+            properties = Properties(PacketTypes.CONNECT)
+            properties.SessionExpiryInterval = SESSION_EXPIRY_S
+            options = {"clean_start": False, "properties": properties}
+        try:
+            self._client.connect(settings.host, settings.port, keepalive=settings.keepalive_s, **options)
+        except (OSError, UnicodeError) as exc:  # a host name that is no name fails in the idna codec
+            raise PublishError(_why_unreachable(settings, exc)) from exc
+        self._client.loop_start()
+
+    def publish(self, message: Message, *, retain: bool = False) -> int | None:
+        """Hand a message over; Acknowledged with the returned number follows. None where the connection is gone."""
+        info = self._client.publish(message.topic, message.payload, qos=1, retain=retain)
+        return info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
+
+    def subscribe(self, filters: Iterable[tuple[str, int]]) -> None:
+        """Ask for messages by (filter, QoS); a refusal follows as a Complaint."""
+        wanted = list(filters)
+        if wanted:
+            self._client.subscribe(wanted)
+
+    def close(self, *, politely: bool = False) -> None:
+        """End the connection and its thread. ``politely`` says goodbye, so that the broker keeps the will to itself."""
+        sock = self._client.socket()
+        self._client.on_disconnect = None
+        if politely:
+            self._client.disconnect()
+        elif isinstance(sock, socket.socket):
+            # a broker that hangs would keep paho's thread until the keepalive runs out
+            with suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        self._client.loop_stop()
+
+    def _connected(self, _c: Client, _u: Any, _flags: ConnectFlags, reason: ReasonCode, _p: Properties | None) -> None:
+        self._on_event(Down(_why_refused(self._settings, str(reason))) if reason.is_failure else Up())
+
+    def _disconnected(
+        self, _c: Client, _u: Any, _flags: DisconnectFlags, reason: ReasonCode, _p: Properties | None
+    ) -> None:
+        self._on_event(Down(_why_lost(self._settings, str(reason))))
+
+    def _published(self, _c: Client, _u: Any, mid: int, reason: ReasonCode, _p: Properties | None) -> None:
+        if reason.is_failure:
+            self._on_event(Down(f"MQTT broker {self._settings.address} refuses results: {reason}; see its access rules"))
+        else:
+            self._on_event(Acknowledged(mid))
+
+    def _subscribed(self, _c: Client, _u: Any, _mid: int, reasons: list[ReasonCode], _p: Properties | None) -> None:
+        refused = [str(reason) for reason in reasons if reason.is_failure]
+        if refused:
+            topic = f"{self._settings.topics.root}/#"
+            text = f"MQTT broker {self._settings.address} refuses the subscription to {topic}: {refused[0]}; see its access rules"
+            self._on_event(Complaint(text))
+
+    def _received(self, client: Client, _u: Any, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            client.ack(message.mid, message.qos)  # no name, nobody to answer
+            return
+        correlation = getattr(message.properties, "CorrelationData", None)
+        self._on_message(
+            Incoming(
+                topic=self._settings.topics.below(topic),
+                payload=message.payload,
+                acknowledge=partial(client.ack, message.mid, message.qos),
+                correlation_id=None if correlation is None else _text(correlation),
+                retained=message.retain,
+            )
+        )
+
+
+def _text(data: bytes) -> str:
+    """Return correlation data as text, in hexadecimal where it is none."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.hex()
+
+
+def _why_unreachable(settings: MqttSettings, exc: OSError | UnicodeError) -> str:
+    broker = f"MQTT broker {settings.address}"
+    match exc:
+        case ssl.SSLCertVerificationError():
+            return f"TLS with {broker} failed: {exc.verify_message}; check [mqtt] ca and that host is the certificate's name"
+        case ssl.SSLError():
+            return f"TLS with {broker} failed: {exc.reason or exc}; check that the port speaks TLS, and [mqtt] ca, cert, key"
+        case ConnectionRefusedError():
+            return f"{broker} refuses connections; is it running? [mqtt] host and port say where it is"
+        case socket.gaierror() | UnicodeError():
+            return f"{broker}: the host name is not known; check [mqtt] host and this device's name server"
+        case TimeoutError():
+            return f"{broker} does not answer; check [mqtt] host, port and the network between"
+        case ConnectionError():
+            return f"{broker} drops the connection at once; does it want TLS or not? check [mqtt] port and tls"
+    return f"{broker} cannot be reached: {exc.strerror or exc}; check [mqtt] host, port and the network"
+
+
+def _why_refused(settings: MqttSettings, reason: str) -> str:
+    remedies = {
+        "Bad user name or password": "check [mqtt] user and password",
+        "Not authorized": "check [mqtt] user and password and the broker's access rules",
+        "Unsupported protocol version": "set [mqtt] protocol to what the broker speaks (3.1.1 or 5)",
+        "Client identifier not valid": "set [mqtt] client_id to one the broker takes",
+    }
+    remedy = remedies.get(reason, "see the broker's log")
+    return f"MQTT broker {settings.address} refuses this device: {reason}; {remedy}"
+
+
+def _why_lost(settings: MqttSettings, reason: str) -> str:
+    broker = f"MQTT broker {settings.address}"
+    if reason == "Session taken over":
+        name = settings.own_client_id
+        return f"{broker}: another client uses the client id {name}; set [mqtt] client_id or device apart"
+    if reason == "Keep alive timeout":
+        return f"{broker} no longer answers; trying again"
+    if reason == "Protocol error":
+        return f"{broker} speaks another protocol; check [mqtt] protocol ({settings.protocol}) and port"
+    if reason == "Unspecified error":
+        return f"the connection to {broker} is lost; trying again"
+    return f"the connection to {broker} is lost ({reason}); trying again"

@@ -1,0 +1,83 @@
+"""How to reach a broker, as frozen data, and the TLS context made from it."""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from edge.errors import ConfigError
+from edge.publishers.topics import Topics
+
+Protocol = Literal["3.1.1", "5"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Files in PEM. ``ca`` None trusts the system's authorities; ``cert`` and ``key`` are the client's own, together or not at all."""
+
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Return a context that checks the broker's certificate and name. Raises ConfigError naming the file."""
+        if (self.cert is None) != (self.key is None):
+            msg = "[mqtt] cert and key belong together: give both or none"
+            raise ConfigError(msg)
+        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
+        if self.ca is not None:
+            _load(self.ca, "ca", lambda: context.load_verify_locations(cafile=self.ca))
+        if self.cert is not None and self.key is not None:
+            cert, key = self.cert, self.key
+            # an encrypted key would otherwise ask on the terminal and block
+            _load(cert, "cert and key", lambda: context.load_cert_chain(cert, key, password=lambda: b""))
+        return context
+
+
+def _load(path: Path, what: str, load: Callable[[], None]) -> None:
+    try:
+        load()
+    except OSError as exc:  # ssl.SSLError is one
+        reason = exc.strerror or str(exc)
+        msg = f"[mqtt] {what}: {path} cannot be used for TLS ({reason}); a readable, unencrypted PEM file is wanted"
+        raise ConfigError(msg) from exc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttSettings:
+    """One broker and how this device appears there.
+
+    ``keepalive_s`` is how often the connection is probed: a broker that hangs is noticed after about twice that. ``window``
+    is how many messages may be on their way unacknowledged. ``reconnect_min_s`` and ``reconnect_max_s`` bound the wait
+    between two tries. ``client_id`` must be this device's alone: the broker keeps its session by that name.
+    """
+
+    topics: Topics
+    host: str = "127.0.0.1"
+    port: int = 1883
+    protocol: Protocol = "3.1.1"
+    client_id: str | None = None
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: Tls | None = None
+    keepalive_s: int = 20
+    window: int = 20
+    connect_timeout_s: float = 4.0
+    reconnect_min_s: float = 1.0
+    reconnect_max_s: float = 8.0
+
+    def __post_init__(self) -> None:
+        if self.password is not None and self.user is None:
+            msg = "[mqtt] password is given without user"
+            raise ConfigError(msg)
+
+    @property
+    def own_client_id(self) -> str:
+        """The given client id, or one made of the device's name."""
+        return self.client_id or f"automl-edge-{self.topics.device}"
+
+    @property
+    def address(self) -> str:
+        """Host and port for a person."""
+        return f"{self.host}:{self.port}"
