@@ -1,0 +1,128 @@
+"""A picture becomes the input of a classification graph, by the rule that its bundle names.
+
+``shorter-side`` is what validation and the cloud endpoint of AutoML for Images do: resize the shorter side with
+Pillow's antialiased bilinear filter (the longer one truncated), cut out the centre, pad with zeros where it is smaller.
+``square`` is the published recipe without PyTorch: resize to a square with Pillow's bicubic filter, cut out the centre.
+
+Only the part of the resized picture that the crop keeps is computed; that changes no pixel by more than one grey level.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edge.bundle import Colour, Preprocessing, Range
+from edge.preprocess.decode import MAX_PIXELS, picture
+
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+"""ImageNet's mean of red, green and blue in 0..1 (torchvision's constants)."""
+STD = np.array([0.229, 0.224, 0.225], np.float32)
+"""ImageNet's standard deviation of red, green and blue in 0..1."""
+FINE_EDGE = 4096
+"""Longest edge in pixels up to which a ``box`` in Pillow's single precision is exact enough at any scale."""
+COARSE_SCALE = 8
+"""Source pixels a pixel from which on such a ``box`` is exact enough for every picture."""
+REACH = 4
+"""Source pixels beyond the box that a filter may use, in units of the scale (bicubic uses 2)."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in the picture's pixels."""
+Part = tuple[int, int, int, int]
+"""Left, top, right, bottom in the resized picture's pixels."""
+
+
+def _tables() -> Mapping[Range, NDArray[np.float32]]:
+    grey = np.arange(256, dtype=np.float32)
+    unit = grey / np.float32(255)
+    imagenet = (unit - MEAN[:, np.newaxis]) / STD[:, np.newaxis]
+    return MappingProxyType({"imagenet": imagenet, "0-1": np.tile(unit, (3, 1)), "0-255": np.tile(grey, (3, 1))})
+
+
+TABLES = _tables()
+"""For each value range, what each grey level 0..255 of red, green and blue becomes: float32 [3, 256]."""
+
+
+def prepare(
+    image: bytes | NDArray[np.uint8],
+    *,
+    preprocessing: Preprocessing,
+    colour: Colour = "rgb",
+    value_range: Range = "imagenet",
+    max_pixels: int = MAX_PIXELS,
+) -> NDArray[np.float32]:
+    """Return the C-contiguous input float32 [3, crop, crop] for a picture.
+
+    ``image`` is an encoded picture or a uint8 array [height, width, 3] in RGB.
+    ``value_range`` says what a pixel value v of 0..255 becomes: ``imagenet`` (v / 255 - mean) / std, ``0-1`` v / 255,
+    ``0-255`` v. ``colour`` ``bgr`` reverses the channels after that. Raises ImageDecodeError, ImageTooLargeError.
+    """
+    pixels = crop(picture(image, max_pixels=max_pixels), preprocessing)
+    return normalise(pixels, colour=colour, value_range=value_range)
+
+
+def crop(source: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """Return the centre crop of the resized picture: uint8 [crop, crop] for mode ``L``, [crop, crop, 3] for ``RGB``."""
+    side = preprocessing.crop
+    size = resized(source.size, preprocessing)
+    left, width = _window(size[0], side)
+    top, height = _window(size[1], side)
+    resample = Image.Resampling.BICUBIC if preprocessing.rule == "square" else Image.Resampling.BILINEAR
+    pixels = np.asarray(_part(source, size, (left, top, left + width, top + height), resample))
+    return pixels if width == height == side else _padded(pixels, side)
+
+
+def resized(size: tuple[int, int], preprocessing: Preprocessing) -> tuple[int, int]:
+    """Return width and height of the whole resized picture, in pixels, for a picture of ``size`` (width, height)."""
+    width, height = size
+    side = preprocessing.resize
+    if preprocessing.rule == "square":
+        return side, side
+    if width <= height:
+        return side, int(side * height / width)
+    return int(side * width / height), side
+
+
+def _window(length: int, side: int) -> tuple[int, int]:
+    """Return where the crop begins on an axis of the resized picture (rounded half to even) and how long it is."""
+    return (0, length) if length < side else (round((length - side) / 2), side)
+
+
+def _part(source: Image.Image, size: tuple[int, int], part: Part, resample: Image.Resampling) -> Image.Image:
+    """Return ``part`` of ``source`` resized to ``size``, computing no other pixel."""
+    if size == source.size:
+        return source.crop(part)
+    across, down = source.width / size[0], source.height / size[1]
+    box = (part[0] * across, part[1] * down, min(part[2] * across, source.width), min(part[3] * down, source.height))
+    scale = max(across, down)
+    if max(source.size) > FINE_EDGE and scale < COARSE_SCALE:
+        source, box = _cut(source, box, REACH * max(scale, 1))
+    return source.resize((part[2] - part[0], part[3] - part[1]), resample, box=box)
+
+
+def _cut(source: Image.Image, box: Box, margin: float) -> tuple[Image.Image, Box]:
+    """Return what surrounds ``box``, and ``box`` in its coordinates: small numbers are exact in single precision."""
+    left, top = max(0, int(box[0] - margin)), max(0, int(box[1] - margin))
+    right, bottom = min(source.width, int(box[2] + margin) + 1), min(source.height, int(box[3] + margin) + 1)
+    return source.crop((left, top, right, bottom)), (box[0] - left, box[1] - top, box[2] - left, box[3] - top)
+
+
+def _padded(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Return ``pixels`` in the middle of zeros [side, side, ...]; an odd pixel of padding goes right and below."""
+    height, width = pixels.shape[:2]
+    top, left = (side - height) // 2, (side - width) // 2
+    canvas = np.zeros((side, side, *pixels.shape[2:]), np.uint8)
+    canvas[top : top + height, left : left + width] = pixels
+    return canvas
+
+
+def normalise(pixels: NDArray[np.uint8], *, colour: Colour, value_range: Range) -> NDArray[np.float32]:
+    """Return float32 [3, height, width] for uint8 [height, width] grey or [height, width, 3] RGB, by table look-up."""
+    planes = np.empty((3, *pixels.shape[:2]), np.float32)
+    for channel, table in enumerate(TABLES[value_range]):
+        plane = planes[channel if colour == "rgb" else 2 - channel]
+        # Every uint8 is a valid index; "clip" only spares numpy a buffer.
+        np.take(table, pixels if pixels.ndim == 2 else pixels[..., channel], out=plane, mode="clip")
+    return planes

@@ -1,0 +1,113 @@
+"""Bytes to pixels, as ``PIL.Image.open(...).convert("RGB")`` gives them; the header is judged before decoding.
+
+EXIF orientation is not applied, alpha is dropped, grey is widened, of an animation the first frame counts, and 16-bit,
+CMYK, palette and 1-bit pictures become what Pillow makes of them: so the models were trained, and so they are served.
+
+The format is told by its signature and handed to that one Pillow parser. ``Image.open`` would try others too and apply
+the process-wide ``Image.MAX_IMAGE_PIXELS`` with a warning; here the limit is an argument, and no global is changed.
+"""
+
+import io
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from edge.errors import ImageDecodeError, ImageTooLargeError, InputError
+
+MAX_PIXELS = 100_000_000
+"""Default of the largest width x height that is decoded."""
+
+FORMATS: tuple[tuple[re.Pattern[bytes], type[ImageFile]], ...] = (
+    (re.compile(rb"\xff\xd8\xff"), JpegImageFile),
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), PngImageFile),
+    (re.compile(rb"BM"), BmpImageFile),
+    (re.compile(rb"II[*+]\0|MM\0[*+]"), TiffImageFile),
+    (re.compile(rb"GIF8[79]a"), GifImageFile),
+    (re.compile(rb"RIFF....WEBP", re.DOTALL), WebPImageFile),
+)
+"""How a file begins, and the parser for it. A JPEG with several pictures in it (MPO) gives its first."""
+
+
+def decode(image: bytes | NDArray[np.uint8], *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """Return the picture as uint8 [height, width, 3] in RGB, values 0..255.
+
+    ``image`` is an encoded picture (JPEG, PNG, BMP, TIFF, GIF, WebP) or already such an array. Raises ImageDecodeError
+    for bytes that are no picture or only part of one, ImageTooLargeError for more than ``max_pixels`` pixels.
+    """
+    if not isinstance(image, bytes):
+        return checked(image, max_pixels=max_pixels)
+    return np.asarray(load(image, max_pixels=max_pixels).convert("RGB"))
+
+
+def picture(image: bytes | NDArray[np.uint8], *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Return the decoded picture in Pillow's mode ``L`` where it is grey, else ``RGB``. Raises as :func:`decode`.
+
+    Grey stays one channel, so that resizing costs a third; widening afterwards gives the same pixels.
+    """
+    if isinstance(image, bytes):
+        return load(image, max_pixels=max_pixels)
+    return Image.fromarray(checked(image, max_pixels=max_pixels))
+
+
+def checked(array: Any, *, max_pixels: int) -> NDArray[np.uint8]:
+    """Return ``array`` if it is uint8 [height, width, 3] and not empty. Raises ImageDecodeError, ImageTooLargeError."""
+    if not isinstance(array, np.ndarray):
+        raise ImageDecodeError(f"a picture is bytes or a uint8 array [height, width, 3], not {type(array).__name__}")
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
+        found = f"{array.dtype} {list(array.shape)}"
+        raise ImageDecodeError(f"a decoded picture must be a uint8 array [height, width, 3], not {found}")
+    _check_size(array.shape[1], array.shape[0], max_pixels)
+    return array
+
+
+def load(data: bytes, *, max_pixels: int) -> Image.Image:
+    """Return the decoded picture in mode ``L`` or ``RGB``. Raises as :func:`decode`."""
+    parser = _parser(data)
+    try:
+        return _load(parser(io.BytesIO(data)), max_pixels)
+    except InputError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
+        raise ImageTooLargeError(f"{exc}; the limit here is {max_pixels:,} pixels") from exc
+    except MemoryError as exc:
+        raise ImageTooLargeError("there is not enough memory to decode the picture: send a smaller one") from exc
+    except Exception as exc:  # Pillow's parsers fail in many ways: SyntaxError, struct.error, KeyError, OSError ...
+        raise ImageDecodeError(f"the {parser.format} picture is damaged or cut off: {exc}") from exc
+
+
+def _parser(data: bytes) -> type[ImageFile]:
+    if not data:
+        raise ImageDecodeError("the picture is empty (0 bytes)")
+    for signature, parser in FORMATS:
+        if signature.match(data):
+            return parser
+    known = ", ".join(str(parser.format) for _, parser in FORMATS)
+    raise ImageDecodeError(f"the {len(data):,} bytes do not begin like a picture of a known format ({known})")
+
+
+def _load(opened: ImageFile, max_pixels: int) -> Image.Image:
+    _check_size(opened.width, opened.height, max_pixels)
+    opened.load()
+    if opened.mode in ("L", "RGB"):
+        return opened
+    # A palette's transparency does not change the colours, but Pillow would warn about it.
+    opened.info.pop("transparency", None)
+    return opened.convert("RGB")
+
+
+def _check_size(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise ImageTooLargeError(
+            f"the picture has {width:,} x {height:,} = {width * height:,} pixels, the limit is {max_pixels:,}: "
+            "send a smaller one or raise the limit"
+        )
