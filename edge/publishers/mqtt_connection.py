@@ -6,6 +6,7 @@ sent out of order, and its network thread only passes events on.
 
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from edge.publishers.outbox import Message
 
 SESSION_EXPIRY_S = 86_400
 """How long an MQTT 5 broker keeps pictures for a device that is away (a 3.1.1 broker has its own rule)."""
+GOODBYE_S = 1.0
+"""How long, at most, a goodbye may take to leave."""
 
 _VERSIONS = {"3.1.1": MQTTProtocolVersion.MQTTv311, "5": MQTTProtocolVersion.MQTTv5}
 
@@ -77,6 +80,7 @@ class Connection:
         self._settings = settings
         self._on_event = partial(on_event, self)
         self._on_message = on_message
+        self._ended = threading.Event()
         self._client = self._make_client(will, tls)
 
     def _make_client(self, will: Message, tls: ssl.SSLContext | None) -> Client:
@@ -92,8 +96,8 @@ class Connection:
         )
         client.connect_timeout = settings.connect_timeout_s
         client.max_inflight_messages_set(0)  # the publisher keeps its own window; paho shall hold nothing back
-        if settings.user is not None:
-            client.username_pw_set(settings.user, settings.password)
+        if settings.username is not None:
+            client.username_pw_set(settings.username, settings.password)
         if tls is not None:
             client.tls_set_context(tls)
         client.will_set(will.topic, will.payload, qos=1, retain=True)
@@ -131,11 +135,11 @@ class Connection:
 
     def close(self, *, politely: bool = False) -> None:
         """End the connection and its thread. ``politely`` says goodbye, so that the broker keeps the will to itself."""
-        sock = self._client.socket()
-        self._client.on_disconnect = None
         if politely:
             self._client.disconnect()
-        elif isinstance(sock, socket.socket):
+            self._ended.wait(GOODBYE_S)
+        sock = self._client.socket()
+        if isinstance(sock, socket.socket):
             # a broker that hangs would keep paho's thread until the keepalive runs out
             with suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
@@ -147,11 +151,14 @@ class Connection:
     def _disconnected(
         self, _c: Client, _u: Any, _flags: DisconnectFlags, reason: ReasonCode, _p: Properties | None
     ) -> None:
+        self._ended.set()
         self._on_event(Down(_why_lost(self._settings, str(reason))))
 
     def _published(self, _c: Client, _u: Any, mid: int, reason: ReasonCode, _p: Properties | None) -> None:
         if reason.is_failure:
-            self._on_event(Down(f"MQTT broker {self._settings.address} refuses results: {reason}; see its access rules"))
+            self._on_event(
+                Down(f"MQTT broker {self._settings.address} refuses results: {reason}; see its access rules")
+            )
         else:
             self._on_event(Acknowledged(mid))
 
@@ -192,26 +199,26 @@ def _why_unreachable(settings: MqttSettings, exc: OSError | UnicodeError) -> str
     broker = f"MQTT broker {settings.address}"
     match exc:
         case ssl.SSLCertVerificationError():
-            return f"TLS with {broker} failed: {exc.verify_message}; check [mqtt] ca and that host is the certificate's name"
+            return f"TLS with {broker} failed: {exc.verify_message}; check mqtt.ca_file, and that mqtt.host is the certificate's name"
         case ssl.SSLError():
-            return f"TLS with {broker} failed: {exc.reason or exc}; check that the port speaks TLS, and [mqtt] ca, cert, key"
+            return f"TLS with {broker} failed: {exc.reason or exc}; check that the port speaks TLS, and mqtt.ca_file, mqtt.cert_file, mqtt.key_file"
         case ConnectionRefusedError():
-            return f"{broker} refuses connections; is it running? [mqtt] host and port say where it is"
+            return f"{broker} refuses connections; is it running? mqtt.host and mqtt.port say where it is"
         case socket.gaierror() | UnicodeError():
-            return f"{broker}: the host name is not known; check [mqtt] host and this device's name server"
+            return f"{broker}: the host name is not known; check mqtt.host and this device's name server"
         case TimeoutError():
-            return f"{broker} does not answer; check [mqtt] host, port and the network between"
+            return f"{broker} does not answer; check mqtt.host, mqtt.port and the network between"
         case ConnectionError():
-            return f"{broker} drops the connection at once; does it want TLS or not? check [mqtt] port and tls"
-    return f"{broker} cannot be reached: {exc.strerror or exc}; check [mqtt] host, port and the network"
+            return f"{broker} drops the connection at once; does it want TLS or not? check mqtt.port and mqtt.tls"
+    return f"{broker} cannot be reached: {exc.strerror or exc}; check mqtt.host, mqtt.port and the network"
 
 
 def _why_refused(settings: MqttSettings, reason: str) -> str:
     remedies = {
-        "Bad user name or password": "check [mqtt] user and password",
-        "Not authorized": "check [mqtt] user and password and the broker's access rules",
-        "Unsupported protocol version": "set [mqtt] protocol to what the broker speaks (3.1.1 or 5)",
-        "Client identifier not valid": "set [mqtt] client_id to one the broker takes",
+        "Bad user name or password": "check mqtt.username and mqtt.password",
+        "Not authorized": "check mqtt.username and mqtt.password and the broker's access rules",
+        "Unsupported protocol version": "set mqtt.protocol to what the broker speaks (3.1.1 or 5)",
+        "Client identifier not valid": "set mqtt.device to a name that the broker takes",
     }
     remedy = remedies.get(reason, "see the broker's log")
     return f"MQTT broker {settings.address} refuses this device: {reason}; {remedy}"
@@ -221,11 +228,12 @@ def _why_lost(settings: MqttSettings, reason: str) -> str:
     broker = f"MQTT broker {settings.address}"
     if reason == "Session taken over":
         name = settings.own_client_id
-        return f"{broker}: another client uses the client id {name}; set [mqtt] client_id or device apart"
+        return f"{broker}: another client uses the client id {name}; give each device its own mqtt.device"
     if reason == "Keep alive timeout":
         return f"{broker} no longer answers; trying again"
     if reason == "Protocol error":
-        return f"{broker} speaks another protocol; check [mqtt] protocol ({settings.protocol}) and port"
+        return f"{broker} speaks another protocol; check mqtt.protocol ({settings.protocol}) and mqtt.port"
     if reason == "Unspecified error":
-        return f"the connection to {broker} is lost; trying again"
+        name = settings.own_client_id
+        return f"the connection to {broker} is lost; trying again (often? another client may use the client id {name})"
     return f"the connection to {broker} is lost ({reason}); trying again"

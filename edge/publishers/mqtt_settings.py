@@ -14,24 +14,24 @@ Protocol = Literal["3.1.1", "5"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """Files in PEM. ``ca`` None trusts the system's authorities; ``cert`` and ``key`` are the client's own, together or not at all."""
+    """Files in PEM. ``ca_file`` None trusts the system's authorities; ``cert_file`` and ``key_file`` are the client's own, together or not at all."""
 
-    ca: Path | None = None
-    cert: Path | None = None
-    key: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
 
     def context(self) -> ssl.SSLContext:
         """Return a context that checks the broker's certificate and name. Raises ConfigError naming the file."""
-        if (self.cert is None) != (self.key is None):
-            msg = "[mqtt] cert and key belong together: give both or none"
+        if (self.cert_file is None) != (self.key_file is None):
+            msg = "mqtt.cert_file and mqtt.key_file belong together: give both or none"
             raise ConfigError(msg)
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
-        if self.ca is not None:
-            _load(self.ca, "ca", lambda: context.load_verify_locations(cafile=self.ca))
-        if self.cert is not None and self.key is not None:
-            cert, key = self.cert, self.key
+        if self.ca_file is not None:
+            _load(self.ca_file, "ca_file", lambda: context.load_verify_locations(cafile=self.ca_file))
+        if self.cert_file is not None and self.key_file is not None:
+            cert, key = self.cert_file, self.key_file
             # an encrypted key would otherwise ask on the terminal and block
-            _load(cert, "cert and key", lambda: context.load_cert_chain(cert, key, password=lambda: b""))
+            _load(cert, "cert_file and mqtt.key_file", lambda: context.load_cert_chain(cert, key, password=lambda: b""))
         return context
 
 
@@ -40,7 +40,7 @@ def _load(path: Path, what: str, load: Callable[[], None]) -> None:
         load()
     except OSError as exc:  # ssl.SSLError is one
         reason = exc.strerror or str(exc)
-        msg = f"[mqtt] {what}: {path} cannot be used for TLS ({reason}); a readable, unencrypted PEM file is wanted"
+        msg = f"mqtt.{what}: {path} cannot be used for TLS ({reason}); a readable, unencrypted PEM file is wanted"
         raise ConfigError(msg) from exc
 
 
@@ -58,7 +58,7 @@ class MqttSettings:
     port: int = 1883
     protocol: Protocol = "3.1.1"
     client_id: str | None = None
-    user: str | None = None
+    username: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: Tls | None = None
     keepalive_s: int = 20
@@ -68,8 +68,8 @@ class MqttSettings:
     reconnect_max_s: float = 8.0
 
     def __post_init__(self) -> None:
-        if self.password is not None and self.user is None:
-            msg = "[mqtt] password is given without user"
+        if self.password is not None and self.username is None:
+            msg = "mqtt.password is set but mqtt.username is not"
             raise ConfigError(msg)
 
     @property

@@ -28,10 +28,10 @@ class Topics:
 
     def __post_init__(self) -> None:
         if any(not part or part != level(part) for part in self.prefix.split("/")):
-            msg = f"[mqtt] prefix {self.prefix!r} is no topic: levels joined by '/', none empty, without '+' and '#'"
+            msg = f"mqtt.prefix {self.prefix!r} is no topic: levels joined by '/', none empty, without '+' and '#'"
             raise ConfigError(msg)
         if self.device != level(self.device):
-            msg = f"[mqtt] device {self.device!r} is no topic level: it may not be empty or hold '/', '+' or '#'"
+            msg = f"mqtt.device {self.device!r} is no topic level: it may not be empty or hold '/', '+' or '#'"
             raise ConfigError(msg)
 
     @property

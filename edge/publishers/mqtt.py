@@ -1,0 +1,311 @@
+"""Publishes results and state to a broker, takes pictures and commands from it.
+
+Rule: one thread owns the connection and everything that happens to it; callers and paho's network thread only put events
+into its queue. Messages stay in the outbox until the broker has acknowledged them, and paho gets them only while connected.
+"""
+
+import logging
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from paho.mqtt.client import topic_matches_sub
+
+from edge.errors import PublishError
+from edge.ports import Incoming
+from edge.publishers.mqtt_connection import Acknowledged, Complaint, Connection, Down, Event, Up
+from edge.publishers.mqtt_settings import MqttSettings
+from edge.publishers.outbox import Dropped, Message, Outbox, Queued
+from edge.results import Result, instant, result_json
+
+DROPPED_SCHEMA = "automl-edge/dropped/1"
+STATE_SCHEMA = "automl-edge/state/1"
+CONNACK_TIMEOUT_S = 5.0
+"""How long a broker may take to accept or refuse a connection."""
+GOODBYE_S = 1.0
+"""How long, at most, the offline state may take to be acknowledged at closing."""
+BRIEF_S = 5.0
+"""A connection that ends sooner does not count as a recovery: the next wait is longer still."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """There may be something to send."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """``deliver`` gets the messages that match ``pattern`` below the device's root."""
+
+    pattern: str
+    deliver: Callable[[Incoming], None]
+    qos: int
+
+    @property
+    def wildcards(self) -> int:
+        """How many levels are left open."""
+        return self.pattern.count("+")
+
+
+class MqttPublisher:
+    """The device at its broker: at least once, in order, reconnecting for as long as it lives.
+
+    Create, subscribe, ``start``, ``publish``, ``close``. Nothing here waits for the network but ``close``. Raises
+    ConfigError where a TLS file is unusable.
+    """
+
+    def __init__(self, settings: MqttSettings, outbox: Outbox) -> None:
+        self._settings = settings
+        self._topics = settings.topics
+        self._outbox = outbox
+        self._tls = settings.tls.context() if settings.tls else None
+        self._events: queue.SimpleQueue[tuple[Connection | None, Event | Woken]] = queue.SimpleQueue()
+        self._awake = threading.Event()
+        self._subscriptions: tuple[Subscription, ...] = ()
+        self._state: Mapping[str, Any] = {}
+        self._state_due = False
+        self._connected = threading.Event()
+        self._closing = threading.Event()
+        self._close_by = 0.0
+        self._problem: str | None = None
+        self._in_flight: dict[int, int] = {}
+        self._replayed_up_to = 0
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+
+    def start(self) -> None:
+        """Connect in the background, and again whenever the connection is lost."""
+        self._thread.start()
+
+    def publish(self, result: Result) -> None:
+        """Put a result into the outbox. Raises what the outbox raises."""
+        payload = orjson.dumps(result_json(result))
+        self.send(Message(self._topics.result(result.source), payload, result.seq))
+
+    def send(self, message: Message) -> None:
+        """Put any message into the outbox: at least once, in order with the results."""
+        self._outbox.put(message)
+        self._wake()
+
+    def announce(self, state: Mapping[str, Any]) -> None:
+        """Retain ``state`` at the broker, now and after each reconnect; only the newest counts."""
+        self._state = dict(state)
+        self._state_due = True
+        self._wake()
+
+    def subscribe(self, pattern: str, deliver: Callable[[Incoming], None], *, qos: int = 1) -> None:
+        """Have matching messages given to ``deliver``; call before ``start``, or they come from the next connection on."""
+        added = (*self._subscriptions, Subscription(pattern, deliver, qos))
+        self._subscriptions = tuple(sorted(added, key=lambda subscription: subscription.wildcards))
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker takes messages now."""
+        return self._connected.is_set()
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong, with its remedy; None where all is well or the first try is not over."""
+        return self._problem
+
+    @property
+    def depth(self) -> int:
+        """How many messages the broker has not acknowledged."""
+        return self._outbox.depth
+
+    @property
+    def dropped(self) -> int:
+        """How many messages a full outbox has dropped."""
+        return self._outbox.dropped
+
+    def close(self, *, timeout_s: float = 5.0) -> None:
+        """Deliver what can be delivered within ``timeout_s``, announce offline, say goodbye, stop.
+
+        ``depth`` then tells how many messages are left. With the broker away nothing is waited for.
+        """
+        self._close_by = time.monotonic() + timeout_s
+        self._closing.set()
+        self._wake()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s + self._settings.connect_timeout_s + GOODBYE_S)
+        if self._outbox.depth:
+            log.warning(
+                "messages left undelivered", extra={"left": self._outbox.depth, "broker": self._settings.address}
+            )
+        self._outbox.close()
+
+    def _wake(self) -> None:
+        if not self._awake.is_set():  # one pending call is enough, however many results come
+            self._awake.set()
+            self._events.put((None, Woken()))
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._closing.is_set():
+            began = time.monotonic()
+            came_up = self._serve_one_connection()
+            failures = 0 if came_up and time.monotonic() - began > BRIEF_S else failures + 1
+            self._closing.wait(self._pause_s(failures))
+
+    def _pause_s(self, failures: int) -> float:
+        """Return the wait before the next try: doubled each time, with jitter so that devices do not come in step."""
+        longest = min(self._settings.reconnect_min_s * 2 ** min(failures, 16), self._settings.reconnect_max_s)
+        return longest * random.uniform(0.75, 1.25)  # noqa: S311 - spreads reconnects, keeps no secret
+
+    def _serve_one_connection(self) -> bool:
+        """Connect once and stay as long as it lasts; tell whether the broker had accepted."""
+        connection = Connection(
+            self._settings,
+            Message(self._topics.state, self._state_payload("offline", {"reason": "connection lost"})),
+            on_event=lambda source, event: self._events.put((source, event)),
+            on_message=self._route,
+            tls=self._tls,
+        )
+        try:
+            connection.open()
+        except PublishError as exc:
+            self._report(str(exc))
+            connection.close()
+            return False
+        came_up = self._await_acceptance(connection)
+        if came_up:
+            self._stay(connection)
+        connection.close()
+        return came_up
+
+    def _next_event(self, connection: Connection, deadline: float | None) -> Event | Woken | None:
+        """Return the next event of this connection; None at ``deadline`` (monotonic, None waits for ever)."""
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            try:
+                source, event = self._events.get(timeout=left)
+            except queue.Empty:
+                return None
+            if source is None:
+                self._awake.clear()
+            if source in {None, connection}:
+                return event
+
+    def _await_acceptance(self, connection: Connection) -> bool:
+        deadline = time.monotonic() + CONNACK_TIMEOUT_S
+        while True:
+            by = min(deadline, self._close_by) if self._closing.is_set() else deadline
+            match self._next_event(connection, by):
+                case Up():
+                    return True
+                case Down(problem):
+                    self._report(problem)
+                    return False
+                case None:
+                    self._report(self._silent())
+                    return False
+
+    def _silent(self) -> str:
+        asked = f"is it hung, or does it not speak MQTT {self._settings.protocol} (mqtt.protocol)?"
+        return f"MQTT broker {self._settings.address} takes the connection but does not answer; {asked}"
+
+    def _stay(self, connection: Connection) -> None:
+        self._greet(connection)
+        try:
+            while not self._finished():
+                self._send_state(connection)
+                self._fill_window(connection)
+                if not self._handle(self._next_event(connection, self._close_by if self._closing.is_set() else None)):
+                    return
+            self._say_goodbye(connection)
+        finally:
+            self._connected.clear()
+            self._in_flight.clear()
+            self._outbox.rewind()
+
+    def _greet(self, connection: Connection) -> None:
+        root = self._topics.root
+        connection.subscribe((f"{root}/{s.pattern}", s.qos) for s in self._subscriptions)
+        self._replayed_up_to = self._outbox.rewind()
+        self._state_due = True
+        self._connected.set()
+        self._report(None)
+
+    def _finished(self) -> bool:
+        if not self._closing.is_set():
+            return False
+        return self._outbox.depth == 0 or time.monotonic() >= self._close_by
+
+    def _handle(self, event: Event | Woken | None) -> bool:
+        """Act on an event; tell whether the connection stands."""
+        match event:
+            case Acknowledged(mid):
+                id_ = self._in_flight.pop(mid, None)
+                if id_ is not None:
+                    self._outbox.acknowledge(id_)
+            case Complaint(problem):
+                self._report(problem)
+            case Down(problem):
+                self._report(problem)
+                return False
+        return True
+
+    def _send_state(self, connection: Connection) -> None:
+        if self._state_due:
+            self._state_due = False
+            connection.publish(Message(self._topics.state, self._state_payload("online", self._state)), retain=True)
+
+    def _fill_window(self, connection: Connection) -> None:
+        room = self._settings.window - len(self._in_flight)
+        for queued in self._outbox.take(room) if room > 0 else ():
+            mid = connection.publish(self._message(queued))
+            if mid is None:
+                return  # the connection is gone: Down follows, and everything is sent again on the next one
+            self._in_flight[mid] = queued.id
+
+    def _message(self, queued: Queued) -> Message:
+        """Return what goes over the wire; a result that waited for this connection is marked as replayed."""
+        if isinstance(queued.content, Dropped):
+            return Message(self._topics.dropped, self._dropped_payload(queued.content))
+        message = queued.content
+        if queued.id > self._replayed_up_to or message.seq == 0:
+            return message
+        return Message(message.topic, orjson.dumps({**orjson.loads(message.payload), "replayed": True}), message.seq)
+
+    def _say_goodbye(self, connection: Connection) -> None:
+        offline = Message(self._topics.state, self._state_payload("offline", {"reason": "stopped"}))
+        mid = connection.publish(offline, retain=True)
+        deadline = time.monotonic() + GOODBYE_S
+        while mid is not None:
+            event = self._next_event(connection, deadline)
+            if event is None or isinstance(event, Down) or event == Acknowledged(mid):
+                break
+            self._handle(event)
+        connection.close(politely=True)
+
+    def _state_payload(self, state: str, more: Mapping[str, Any]) -> bytes:
+        own = {"schema": STATE_SCHEMA, "state": state, "device": self._topics.device, "at": instant(datetime.now(UTC))}
+        outbox = {"depth": self._outbox.depth, "dropped": self._outbox.dropped}
+        return orjson.dumps({**more, **own, "outbox": outbox}, option=orjson.OPT_NON_STR_KEYS)
+
+    def _dropped_payload(self, record: Dropped) -> bytes:
+        numbers = {"first_seq": record.first_seq, "last_seq": record.last_seq, "count": record.count}
+        return orjson.dumps({"schema": DROPPED_SCHEMA, "device": self._topics.device, **numbers})
+
+    def _route(self, incoming: Incoming) -> None:
+        """Give a message to its subscriber: called in paho's network thread."""
+        for subscription in self._subscriptions:
+            if topic_matches_sub(subscription.pattern, incoming.topic):
+                subscription.deliver(incoming)
+                return
+        incoming.acknowledge()
+
+    def _report(self, problem: str | None) -> None:
+        """Keep what is wrong and log it once, however often it is tried again."""
+        if problem is None:
+            log.info("connected to MQTT broker", extra={"broker": self._settings.address})
+        elif problem != self._problem:
+            log.warning(problem)
+        self._problem = problem
