@@ -26,11 +26,15 @@ class Job:
         """Tell whether the work is still wanted; a job whose deadline passed fails here."""
         if self.future.done() or not self.future.set_running_or_notify_cancel():
             return False
-        if self.deadline_at is not None and now > self.deadline_at:
-            waited_ms = (now - self.accepted_at) * 1e3
-            self.future.set_exception(DeadlineError(f"waited {waited_ms:.0f} ms for its turn, longer than allowed"))
-            return False
-        return True
+        return self.in_time(now)
+
+    def in_time(self, now: float) -> bool:
+        """Tell whether the deadline lies ahead; a job whose deadline passed fails here."""
+        if self.deadline_at is None or now <= self.deadline_at:
+            return True
+        waited_ms = (now - self.accepted_at) * 1e3
+        self.fail(DeadlineError(f"waited {waited_ms:.0f} ms for its turn, longer than allowed"))
+        return False
 
     def fail(self, error: BaseException) -> None:
         """Answer with an error; one that is not ours becomes an InferenceError that carries it."""

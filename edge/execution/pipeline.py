@@ -116,6 +116,9 @@ class Pipeline(Intake):
     def _run(self, batch: Sequence[Prepared]) -> None:
         """Answer every picture of a batch; where the batch fails, each gets a run of its own."""
         started = self.clock()
+        batch = [item for item in batch if item.job.in_time(started)]
+        if not batch:
+            return
         try:
             outputs = self._outputs(batch)
         except Exception as error:  # noqa: BLE001 - not swallowed: the requests that wait for it get it

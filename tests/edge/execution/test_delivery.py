@@ -1,0 +1,151 @@
+"""Delivery: numbering, order per source, and who gets which result."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from edge.errors import ImageDecodeError, StoppingError
+from edge.execution.delivery import Delivery
+from edge.ports import Executor, Frame
+from edge.results import Classification, Failure, Result, result_json
+from tests.edge.execution.echo import SHAPES, EchoSession, echo_model, lanes, serving
+
+WHEN = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
+
+
+class RecordingPublisher:
+    """Remembers what it was given, in order."""
+
+    connected = True
+    depth = 0
+
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+
+    def publish(self, result: Result) -> None:
+        self.results.append(result)
+
+    def announce(self, state: Mapping[str, Any]) -> None:
+        """Not under test."""
+
+    def close(self, *, timeout_s: float = 5.0) -> None:
+        """Nothing to close."""
+
+
+def frame(image: bytes, source: str = "belt", **rest: Any) -> Frame:
+    return Frame(image, source, WHEN, **rest)
+
+
+def delivery(executor: Executor, publisher: RecordingPublisher, **rest: Any) -> Delivery:
+    return Delivery(executor, device="press-7", publishers=[publisher], **rest)
+
+
+def labels(results: Sequence[Result]) -> list[str]:
+    return [r.outcome.prediction.label if isinstance(r.outcome.prediction, Classification) else "-" for r in results]
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_results_of_a_source_keep_their_order(kind: str) -> None:
+    """However many lanes answer, a source's results are delivered as its frames came, numbered without gaps."""
+    publisher = RecordingPublisher()
+    with serving(SHAPES[kind](workers=4)) as executor:
+        emit = delivery(executor, publisher).emit
+        futures = [emit(frame(str(i).encode(), source=f"belt-{i % 3}")) for i in range(300)]
+        assert labels([f.result(10) for f in futures]) == [str(i) for i in range(300)]
+    assert [r.seq for r in publisher.results] == list(range(1, 301))
+    for source in range(3):
+        own = [r for r in publisher.results if r.source == f"belt-{source}"]
+        assert labels(own) == [str(i) for i in range(300) if i % 3 == source]
+    assert len({r.id for r in publisher.results}) == 300
+
+
+def test_a_bad_picture_of_a_source_is_a_result() -> None:
+    """A source's bad picture is delivered as a result that says so, between its neighbours."""
+    publisher = RecordingPublisher()
+    with serving(lanes()) as executor:
+        emit = delivery(executor, publisher).emit
+        futures = [emit(frame(image)) for image in (b"1", b"bad", b"2")]
+        assert [f.result(10).seq for f in futures] == [1, 2, 3]
+    failure = publisher.results[1].outcome.prediction
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.detail) == ("ImageDecodeError", "b'bad' is no number")
+
+
+def test_a_bad_picture_of_a_request_is_its_error() -> None:
+    """A request's bad picture fails its future and is published nowhere."""
+    publisher = RecordingPublisher()
+    with serving(lanes()) as executor, pytest.raises(ImageDecodeError):
+        delivery(executor, publisher).submit(frame(b"bad")).result(10)
+    assert publisher.results == []
+
+
+@pytest.mark.parametrize(("publish", "seq"), [(True, 1), (False, 0)])
+def test_whether_answers_are_published(publish: bool, seq: int) -> None:
+    """Answers to requests are published and numbered, or neither, as configured; observers see them anyway."""
+    publisher, seen = RecordingPublisher(), list[Result]()
+    with serving(lanes()) as executor:
+        target = delivery(executor, publisher, publish_answers=publish, observers=[seen.append])
+        assert target.submit(frame(b"4", source="http")).result(10).seq == seq
+    assert len(publisher.results) == seq
+    assert labels(seen) == ["4"]
+
+
+def test_a_frame_that_was_not_worked_on_can_be_emitted_again() -> None:
+    """What closing gave up on fails instead of being delivered as a bad picture."""
+    gate = threading.Event()
+    publisher, session = RecordingPublisher(), EchoSession(gate=gate)
+    with serving(lanes(workers=1), echo_model(session=session)) as executor:
+        emit = delivery(executor, publisher).emit
+        futures = [emit(frame(b"1")), emit(frame(b"2"))]
+        assert session.entered.acquire(timeout=10)
+        executor.close(timeout_s=0.05)
+        for future in futures:
+            with pytest.raises(StoppingError):
+                future.result(10)
+        gate.set()
+    assert publisher.results == []
+
+
+def test_cancelling_an_answer_cancels_the_work() -> None:
+    """A client that goes away takes its waiting picture with it."""
+    gate = threading.Event()
+    publisher, session = RecordingPublisher(), EchoSession(gate=gate)
+    with serving(lanes(workers=1), echo_model(session=session)) as executor:
+        target = delivery(executor, publisher)
+        running = target.submit(frame(b"1"))
+        assert session.entered.acquire(timeout=10)
+        gone = target.submit(frame(b"2"))
+        assert gone.cancel()
+        gate.set()
+        assert labels([running.result(10)]) == ["1"]
+        with pytest.raises(CancelledError):
+            gone.result(0)
+    assert session.batches == [1]
+
+
+def test_the_wire_form() -> None:
+    """A delivered result's JSON is the payload that the MQTT reference describes."""
+    publisher = RecordingPublisher()
+    with serving(lanes()) as executor:
+        result = delivery(executor, publisher).emit(frame(b"3", name="3.png", correlation_id="c-1")).result(10)
+    wire = dict(result_json(result))
+    timing = wire.pop("timing_ms")
+    assert set(timing) == {"queue", "preprocess", "inference", "postprocess", "total"}
+    assert wire.pop("id") == result.id
+    assert wire == {
+        "schema": "automl-edge/result/1",
+        "seq": 1,
+        "device": "press-7",
+        "source": "belt",
+        "captured_at": "2026-01-02T03:04:05.678Z",
+        "model": {"name": "echo", "version": "1", "proven": True},
+        "provider": "EchoExecutionProvider",
+        "predictions": [{"label": "3", "score": 1.0, "labels": [], "probs": []}],
+        "replayed": False,
+        "name": "3.png",
+        "correlation_id": "c-1",
+    }
