@@ -1,0 +1,64 @@
+"""Puts the HTTP face together: routes over ports, errors, limits, the token. Knows no configuration."""
+
+from collections.abc import Callable
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from edge.api import errors, openapi
+from edge.api.access import Guard, Observed, ObserveRequest
+from edge.api.azure import score_routes
+from edge.api.body import Drain, Intake
+from edge.api.feed import Feed
+from edge.api.inference import Submit
+from edge.api.limits import Limits
+from edge.api.operations import operation_routes, probe_routes
+from edge.api.page import page_routes
+from edge.api.predict import predict_routes
+from edge.api.results import result_routes
+from edge.ports import Control
+
+DESCRIPTION = """Pictures in, predictions out. Errors are `application/problem+json` (RFC 9457)."""
+
+
+def create_app(
+    *,
+    submit: Submit,
+    control: Control,
+    feed: Feed,
+    metrics: Callable[[], bytes],
+    limits: Limits = Limits(),
+    token: str | None = None,
+    device: str = "",
+    observe: ObserveRequest | None = None,
+) -> FastAPI:
+    """Return the application.
+
+    ``submit`` takes pictures, ``control`` answers for the daemon, ``feed`` holds the results to show, ``metrics``
+    renders Prometheus' text. With ``token``, every route but the probes and the pages wants it. ``device`` names this
+    device on the page and in the document. ``observe`` sees each request.
+    """
+    app = FastAPIOffline(
+        docs_url="/docs",
+        redoc_url=None,
+        static_url="/docs-assets",
+        title=f"automl-edge on {device}" if device else "automl-edge",
+        version=version("automl-edge"),
+        description=DESCRIPTION,
+    )
+    intake = Intake(limits)
+    app.include_router(predict_routes(submit=submit, intake=intake, limits=limits))
+    app.include_router(score_routes(submit=submit, intake=intake, limits=limits))
+    app.include_router(probe_routes(control=control))
+    app.include_router(operation_routes(control=control, metrics=metrics))
+    app.include_router(result_routes(feed=feed))
+    app.include_router(page_routes(device=device))
+    errors.install(app)
+    openapi.describe(app, token=token is not None)
+    if token is not None:
+        app.add_middleware(Guard, token=token)
+    app.add_middleware(Drain)
+    if observe is not None:
+        app.add_middleware(Observed, observe=observe)
+    return app

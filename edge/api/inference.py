@@ -1,0 +1,103 @@
+"""From a request's pictures to their results: submitted and awaited together, cancelled when the client leaves."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from typing import Protocol
+
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+
+from edge.api.contents import Picture
+from edge.api.errors import error_of
+from edge.errors import InputError
+from edge.ports import Frame
+from edge.results import Failure, Result
+
+SOURCE = "http"
+
+
+class Submit(Protocol):
+    """Hands a frame in, as :data:`edge.ports.Emit` does, with the longest wait in seconds before its work begins."""
+
+    def __call__(self, frame: Frame, *, deadline_s: float | None = None) -> Future[Result]:
+        """Return the future answer. Raises OverloadedError, StoppingError, ModelNotReadyError."""
+
+
+Answer = Result | Failure
+"""What became of one picture: the delivered result (whose prediction may be a Failure), or why it was not handed in."""
+
+
+async def infer(
+    request: Request, pictures: Sequence[Picture], *, submit: Submit, deadline_s: float | None
+) -> list[Answer]:
+    """Return one answer a picture, in order.
+
+    A picture that is bad in itself fails alone; an error of the service (overload, deadline, stopping, no model, a
+    fault) fails the whole request, which may be sent again. Raises that EdgeError, and ClientDisconnect.
+    """
+    frames = [_frame(picture.data, picture.name) for picture in pictures if not isinstance(picture.data, Failure)]
+    results = iter(await _results(request.receive, frames, submit=submit, deadline_s=deadline_s))
+    return [picture.data if isinstance(picture.data, Failure) else next(results) for picture in pictures]
+
+
+def _frame(data: bytes, name: str | None) -> Frame:
+    return Frame(image=data, source=SOURCE, captured_at=datetime.now(UTC), name=name)
+
+
+async def _results(
+    receive: Receive, frames: Sequence[Frame], *, submit: Submit, deadline_s: float | None
+) -> list[Answer]:
+    pending: list[Future[Result]] = []
+    try:
+        for frame in frames:
+            pending.append(submit(frame, deadline_s=deadline_s))  # noqa: PERF401 - those before a refusal must be cancelled
+        return [_settled(outcome) for outcome in await _awaited(pending, receive)]
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+async def _awaited(pending: Sequence[Future[Result]], receive: Receive) -> list[Result | BaseException]:
+    """Return how each future ended. Raises ClientDisconnect once the client is gone."""
+    together = asyncio.gather(*map(asyncio.wrap_future, pending), return_exceptions=True)
+    client = asyncio.ensure_future(_disconnected(receive))
+    client.add_done_callback(lambda _: together.cancel())
+    try:
+        return await together
+    except asyncio.CancelledError:
+        if client.done() and not client.cancelled():
+            raise ClientDisconnect from None
+        raise
+    finally:
+        client.cancel()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _settled(outcome: Result | BaseException) -> Answer:
+    if isinstance(outcome, InputError):
+        return Failure(type(outcome).__name__, str(outcome))
+    if isinstance(outcome, BaseException):
+        raise outcome
+    prediction = outcome.outcome.prediction
+    if isinstance(prediction, Failure) and not _is_input_fault(prediction):
+        raise error_of(prediction)
+    return outcome
+
+
+def _is_input_fault(failure: Failure) -> bool:
+    return isinstance(error_of(failure), InputError)
+
+
+def failure_in(answer: Answer) -> Failure | None:
+    """Return why a picture could not be answered; None where it was."""
+    if isinstance(answer, Failure):
+        return answer
+    prediction = answer.outcome.prediction
+    return prediction if isinstance(prediction, Failure) else None

@@ -1,0 +1,96 @@
+"""What people and programs ask of the running daemon: probes, status, models, metrics."""
+
+from collections.abc import Callable
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Body, Depends, Path, Request, Response
+from starlette.exceptions import HTTPException
+
+from edge.api import schemas
+from edge.api.errors import without_folders
+from edge.api.openapi import METRICS_CONTENT, problems
+from edge.api.routing import json_response
+from edge.ports import Control
+from edge.results import model_json
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+ModelName = Annotated[str, Path(description="the model's name", examples=["metal-surface-defects"])]
+
+
+def probe_routes(*, control: Control) -> APIRouter:
+    """Return the routes that an orchestrator asks. They need no token."""
+    router = APIRouter(tags=["operation"])
+
+    @router.get("/livez", response_model=schemas.Live, summary="Is the process alive?")
+    async def livez() -> Response:
+        """Answer 200 as long as the process answers at all."""
+        return json_response({"status": "live"})
+
+    @router.get(
+        "/readyz",
+        response_model=schemas.Ready,
+        responses={503: {"model": schemas.Ready, "description": "Not ready; `problems` tells why"}},
+        summary="Is a proven model ready to answer?",
+    )
+    def readyz() -> Response:
+        """Answer 200 when pictures can be answered, else 503 with the reasons."""
+        problems = [without_folders(text) for text in control.problems()]
+        status = "not ready" if problems else "ready"
+        return json_response({"status": status, "problems": problems}, status=503 if problems else 200)
+
+    return router
+
+
+def operation_routes(*, control: Control, metrics: Callable[[], bytes]) -> APIRouter:
+    """Return the routes that show and change what runs. Control may block, so that these run in threads."""
+    router = APIRouter(tags=["operation"])
+
+    @router.get("/v1/status", response_model=schemas.Status, summary="Device, provider, model, queue, sources, broker")
+    def status() -> Response:
+        """Return what runs, and how it fares."""
+        return json_response(dict(control.status()))
+
+    @router.get("/v1/models", response_model=schemas.Models, responses=problems(503), summary="Every known version")
+    def models() -> Response:
+        """Return each version with its state; a refused one tells why."""
+        return json_response({"models": [dict(model) for model in control.models()]})
+
+    @router.post(
+        "/v1/models/{name}/activate",
+        response_model=schemas.Activated,
+        responses=problems(403, 404, 422, 503),
+        dependencies=[Depends(_same_origin)],
+        summary="Prove, warm and swap in a version",
+    )
+    def activate(name: ModelName, version: Annotated[schemas.Activation | None, Body()] = None) -> Response:
+        """Go over to a version and stay with it; without one, follow the newest again.
+
+        The present model answers until the new one is proven and warm.
+        """
+        return json_response({"model": model_json(control.activate(name, version.version if version else None))})
+
+    @router.post(
+        "/v1/models/{name}/rollback",
+        response_model=schemas.Activated,
+        responses=problems(403, 404, 422, 503),
+        dependencies=[Depends(_same_origin)],
+        summary="Go back to the previous version",
+    )
+    def rollback(name: ModelName) -> Response:
+        """Go back; the version that is left is not taken again by itself."""
+        return json_response({"model": model_json(control.rollback(name))})
+
+    @router.get("/metrics", response_class=Response, responses={200: METRICS_CONTENT}, summary="Metrics for Prometheus")
+    def show_metrics() -> Response:
+        """Return all metrics in Prometheus' text format."""
+        return Response(metrics(), headers={"Content-Type": METRICS_TYPE})
+
+    return router
+
+
+async def _same_origin(request: Request) -> None:
+    """Refuse a change that a browser sends for a page of another site (cross-site request forgery)."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise HTTPException(403, f"a page of {origin} may not change which model runs here")
