@@ -1,7 +1,6 @@
 """Puts the HTTP face together: routes over ports, errors, limits, the token. Knows no configuration."""
 
 from collections.abc import Callable
-from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -31,20 +30,21 @@ def create_app(
     limits: Limits = Limits(),
     token: str | None = None,
     device: str = "",
+    version: str = "0",
     observe: ObserveRequest | None = None,
 ) -> FastAPI:
     """Return the application.
 
     ``submit`` takes pictures, ``control`` answers for the daemon, ``feed`` holds the results to show, ``metrics``
     renders Prometheus' text. With ``token``, every route but the probes and the pages wants it. ``device`` names this
-    device on the page and in the document. ``observe`` sees each request.
+    device on the page and in the document, ``version`` the product's release. ``observe`` sees each request.
     """
     app = FastAPIOffline(
         docs_url="/docs",
         redoc_url=None,
         static_url="/docs-assets",
         title=f"automl-edge on {device}" if device else "automl-edge",
-        version=version("automl-edge"),
+        version=version,
         description=DESCRIPTION,
     )
     intake = Intake(limits)
