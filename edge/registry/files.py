@@ -1,0 +1,142 @@
+"""Putting a bundle's files on a disk so that whoever looks sees all of it or nothing.
+
+Everything is written to a hidden folder beside the place where it belongs, the manifest last, forced to the disk, and
+renamed in one step.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge.bundle import MANIFEST, File, Manifest, parse_manifest
+from edge.errors import ModelNotFoundError, RegistryError, StoreError
+
+PARTIAL = ".partial-"
+CHUNK_BYTES = 1 << 20
+
+
+@contextmanager
+def disk_errors(what: str) -> Iterator[None]:
+    """Turn OSError into StoreError saying that ``what`` failed, and why."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{what} failed: {error.strerror} ({error.filename}); is the disk full or read-only?"
+        ) from error
+
+
+@contextmanager
+def partial_folder(parent: Path) -> Iterator[Path]:
+    """Give a hidden empty folder in ``parent`` (made where missing); what is left of it at the end is removed.
+
+    Raises StoreError where it cannot be made.
+    """
+    with disk_errors(f"making a folder in {parent}"):
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=parent))
+        folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_partials(parent: Path) -> None:
+    """Remove what a killed process left in ``parent``. Raises OSError."""
+    for path in parent.glob(f"{PARTIAL}*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Force a folder's own entries to the disk. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Force every file and folder below ``folder`` to the disk. Raises OSError."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with (Path(parent) / name).open("rb") as file:
+                os.fsync(file.fileno())
+        sync_folder(Path(parent))
+
+
+def place(folder: Path, at: Path) -> None:
+    """Move a finished folder to ``at`` in one step. Raises StoreError, also where something is there already."""
+    with disk_errors(f"writing {at}"):
+        sync_tree(folder)
+        folder.rename(at)
+        sync_folder(at.parent)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Replace a file in one step, so that a reader or a power cut finds the old or the new one. Raises StoreError."""
+    partial = path.with_name(f"{PARTIAL}{path.name}")
+    with disk_errors(f"writing {path}"):
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        sync_folder(path.parent)
+
+
+def copy_bundle(source: Path, into: Path, *, digest: str) -> None:
+    """Copy the manifest of ``source`` and exactly the files that it lists into the empty folder ``into``.
+
+    Every byte is hashed on its way. Raises ModelNotFoundError where the folder is gone, RegistryError where it is not
+    (or no longer) the bundle of that digest, StoreError where ``into`` cannot be written.
+    """
+    data = _read_manifest(source)
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise RegistryError(f"{source} was replaced while it was looked at; it is looked at again")
+    for path, expected in _listed(source, data).files.items():
+        with disk_errors(f"writing {into / path}"):
+            (into / path).parent.mkdir(parents=True, exist_ok=True)
+        _copy_file(source / path, into / path, expected)
+    with disk_errors(f"writing {into / MANIFEST}"):
+        (into / MANIFEST).write_bytes(data)
+
+
+def _read_manifest(source: Path) -> bytes:
+    try:
+        return (source / MANIFEST).read_bytes()
+    except FileNotFoundError as error:
+        raise ModelNotFoundError(f"{source} is no longer there") from error
+    except OSError as error:
+        raise RegistryError(f"cannot read {source / MANIFEST}: {error.strerror}") from error
+
+
+def _listed(source: Path, data: bytes) -> Manifest:
+    return parse_manifest(data, where=str(source / MANIFEST))
+
+
+def _copy_file(source: Path, target: Path, expected: File) -> None:
+    digest, size = hashlib.sha256(), 0
+    with disk_errors(f"writing {target}"), target.open("wb") as file:
+        for chunk in _chunks(source):
+            size += len(chunk)
+            if size > expected.size:
+                break
+            digest.update(chunk)
+            file.write(chunk)
+    if size != expected.size or digest.hexdigest() != expected.sha256:
+        raise RegistryError(f"{source} is not what the manifest says: still being copied, or changed; copy it again")
+
+
+def _chunks(source: Path) -> Iterator[bytes]:
+    try:
+        with source.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
+    except OSError as error:
+        raise RegistryError(f"cannot read {source}: {error.strerror}") from error

@@ -1,0 +1,168 @@
+"""A folder as registry: ``<root>/<name>/<version>/`` is a bundle. What is not whole is not offered, and is told why.
+
+A folder without a manifest is not there yet. One whose files are missing or short is still being copied, or broken: it
+is offered once it is complete. Nothing is remembered but versions whose files turned out wrong while being fetched.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from edge.bundle import MANIFEST, Bundle, Manifest, file_problem, manifest_and_digest, open_bundle, version_key
+from edge.errors import ConfigError, ModelInvalidError, RegistryError
+from edge.ports import Candidate, Survey
+from edge.registry.files import copy_bundle, partial_folder, place
+
+Stamp = tuple[tuple[int, int, int], ...]
+"""Device-independent trace of a version's files: inode, size and time of the last change of each."""
+
+
+class LocalRegistry:
+    """Finds bundles below ``root``; fulfils :class:`edge.ports.Registry`. Safe to use from several threads."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._spoiled: dict[Path, tuple[Stamp, str]] = {}
+        self._lock = threading.Lock()
+
+    def candidates(self, name: str | None = None) -> Sequence[Candidate]:
+        """Return whole versions (of ``name``), newest first. Raises RegistryError."""
+        return self.survey(name).candidates
+
+    def survey(self, name: str | None = None) -> Survey:
+        """Look into the folder once: the whole versions, and why others are refused. Raises RegistryError."""
+        found: list[Candidate] = []
+        refused: dict[str, str] = {}
+        for parent in _name_folders(self._root, name):
+            try:
+                folders = [folder for folder in sorted(_folders(parent)) if _has_manifest(folder)]
+            except OSError as error:
+                refused[parent.name] = f"cannot read {error.filename}: {error.strerror}"
+                continue
+            for folder in folders:
+                try:
+                    found.append(self._candidate(folder))
+                except ModelInvalidError as error:
+                    refused[f"{parent.name}/{folder.name}"] = str(error)
+        return Survey(tuple(sorted(found, key=_age, reverse=True)), refused)
+
+    def _candidate(self, folder: Path) -> Candidate:
+        manifest, digest = manifest_and_digest(folder)
+        _check_place(folder, manifest)
+        for path, expected in manifest.files.items():
+            if problem := file_problem(folder, path, expected, hashed=False):
+                raise ModelInvalidError(f"not offered until it is whole: {problem}")
+        self._check_unspoiled(folder, manifest)
+        return Candidate(manifest.name, manifest.version, manifest.created_at, digest)
+
+    def _check_unspoiled(self, folder: Path, manifest: Manifest) -> None:
+        with self._lock:
+            stamp, reason = self._spoiled.get(folder, ((), ""))
+        if stamp and stamp == _stamp(folder, manifest):
+            raise ModelInvalidError(reason)
+
+    def folder(self, candidate: Candidate) -> Path:
+        """Return the folder of a version."""
+        return self._root / candidate.name / candidate.version
+
+    def fetch(self, candidate: Candidate, into: Path) -> None:
+        """Copy a version's files into the empty folder ``into``, hashing every byte.
+
+        Raises ModelNotFoundError where it is gone, RegistryError where it changed or a file's hash is wrong (such a
+        version is not offered again until its files change), StoreError where ``into`` cannot be written.
+        """
+        folder = self.folder(candidate)
+        try:
+            copy_bundle(folder, into, digest=candidate.digest)
+        except RegistryError as error:
+            self._remember_spoiled(folder, str(error))
+            raise
+
+    def _remember_spoiled(self, folder: Path, reason: str) -> None:
+        try:
+            stamp = _stamp(folder, manifest_and_digest(folder)[0])
+        except ModelInvalidError:
+            return  # the next survey says what is wrong with it
+        with self._lock:
+            self._spoiled[folder] = (stamp, reason)
+
+
+def _name_folders(root: Path, name: str | None) -> list[Path]:
+    """Return the folders below ``root`` (that of ``name``) in order; hidden ones are somebody's work in progress."""
+    try:
+        return [folder for folder in sorted(_folders(root)) if name in (None, folder.name)]
+    except OSError as error:
+        raise RegistryError(
+            f"cannot read the registry {root}: {error.strerror}; make the folder or name another registry"
+        ) from error
+
+
+def _folders(parent: Path) -> Iterator[Path]:
+    return (path for path in parent.iterdir() if not path.name.startswith(".") and path.is_dir())
+
+
+def _has_manifest(folder: Path) -> bool:
+    """Tell whether a manifest is there, readable or not. Raises OSError where the folder cannot be looked into."""
+    return any(path.name == MANIFEST for path in folder.iterdir())
+
+
+def _check_place(folder: Path, manifest: Manifest) -> None:
+    if (folder.parent.name, folder.name) != (manifest.name, manifest.version):
+        raise ModelInvalidError(
+            f"{folder} holds {manifest.name}:{manifest.version}; the folders must be {manifest.name}/{manifest.version}"
+        )
+
+
+def _stamp(folder: Path, manifest: Manifest) -> Stamp:
+    """Return what changes when a file is written again; a missing file is a value of its own."""
+    stamps = []
+    for path in (MANIFEST, *manifest.files):
+        try:
+            status = (folder / path).stat()
+        except OSError:
+            stamps.append((0, 0, 0))
+            continue
+        stamps.append((status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(stamps)
+
+
+def _age(candidate: Candidate) -> tuple[object, ...]:
+    """Sort key: most recently created (Azure ML's ``latest``), then the higher version, then anything that decides."""
+    return (candidate.created_at, version_key(candidate.version), candidate.version, candidate.name)
+
+
+def next_version(root: Path, name: str) -> str:
+    """Return the number after the highest whole number that is a version of ``name`` here, ``1`` where none is.
+
+    Raises RegistryError.
+    """
+    folders = root / name
+    try:
+        numbers = [int(folder.name) for folder in _folders(folders) if folder.name.isdecimal()]
+    except FileNotFoundError:
+        return "1"
+    except OSError as error:
+        raise RegistryError(f"cannot read the registry {folders}: {error.strerror}") from error
+    return str(max(numbers, default=0) + 1)
+
+
+def check_free(root: Path, name: str, version: str) -> Path:
+    """Return the folder for a new version. Raises ConfigError where it is taken: a version never changes."""
+    folder = root / name / version
+    if folder.exists():
+        raise ConfigError(f"{name}:{version} is already registered in {root}: give another version")
+    return folder
+
+
+def register(bundle_folder: Path, root: Path) -> Bundle:
+    """Copy a bundle into the registry ``root`` and return it there; watchers see it only when it is whole.
+
+    Raises ModelInvalidError for a bundle that does not hold together, ConfigError where the version is taken,
+    StoreError where the registry cannot be written.
+    """
+    bundle = open_bundle(bundle_folder)
+    target = check_free(root, bundle.manifest.name, bundle.manifest.version)
+    with partial_folder(target.parent) as partial:
+        copy_bundle(bundle_folder, partial, digest=bundle.digest)
+        place(partial, target)
+    return open_bundle(target)

@@ -1,0 +1,175 @@
+"""The device's own disk: verified bundles, and which of them serves. Killed at any moment, it holds the old or the new.
+
+::
+
+    <root>/lock                                     held while a process uses the store
+    <root>/state.json                               current, earlier, pinned, skipped: see edge.registry.state
+    <root>/bundles/<name>/<version>-<digest>/       a bundle, verified when it came; the digest's first 12 characters
+"""
+
+import fcntl
+import logging
+import os
+import shutil
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge.bundle import Bundle, open_bundle
+from edge.errors import ModelInvalidError, ModelNotFoundError, StoreError
+from edge.ports import Candidate, Registry
+from edge.registry.files import disk_errors, partial_folder, place, remove_partials, write_file
+from edge.registry.state import Kept, State, check_safe, parse_state, state_json
+
+STATE = "state.json"
+DIGEST_CHARACTERS = 12
+
+_log = logging.getLogger(__name__)
+
+
+class Store:
+    """One device's bundles and state below ``root`` (made where missing), held alone until :meth:`close`.
+
+    ``damage`` tells what was found broken at the start and set aside, None where nothing was. Raises StoreError where
+    the folder cannot be used or another process uses it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._bundles = root / "bundles"
+        self._mutex = threading.Lock()
+        with disk_errors(f"making the store {root}"):
+            self._bundles.mkdir(parents=True, exist_ok=True)
+        self._lock_file: int | None = _locked(root / "lock")
+        try:
+            with disk_errors(f"cleaning the store {root}"):
+                remove_partials(root)
+                remove_partials(self._bundles)
+            self._state, self.damage = _load_state(root / STATE)
+        except StoreError:
+            self.close()
+            raise
+
+    @property
+    def state(self) -> State:
+        """What is remembered."""
+        return self._state
+
+    def remember(self, state: State) -> None:
+        """Write ``state`` in one step, then remove the bundles that it does not keep. Raises StoreError."""
+        with self._mutex:
+            write_file(self._root / STATE, state_json(state))
+            self._state = state
+        self._prune()
+
+    def pull(self, registry: Registry, candidate: Candidate) -> Bundle:
+        """Return the candidate's bundle from this disk, fetched first where it is not here whole.
+
+        Raises RegistryError, ModelNotFoundError, ModelInvalidError (it does not hold together, or is another version
+        than the candidate says) and StoreError; what was here stays.
+        """
+        kept = Kept(candidate.name, candidate.version, candidate.digest)
+        try:
+            return self.open(kept)
+        except ModelNotFoundError:
+            pass
+        except ModelInvalidError as error:
+            _log.warning("a stored bundle is damaged and is fetched again", extra={"reason": str(error)})
+            self.discard(kept)
+        with partial_folder(self._bundles) as partial:
+            registry.fetch(candidate, partial)
+            _check_version(open_bundle(partial), candidate)
+            folder = self._folder(kept)
+            with disk_errors(f"making {folder.parent}"):
+                folder.parent.mkdir(exist_ok=True)
+            place(partial, folder)
+        return open_bundle(folder)
+
+    def open(self, kept: Kept) -> Bundle:
+        """Return a stored bundle, every file verified. Raises ModelNotFoundError, ModelInvalidError, StoreError."""
+        folder = self._folder(kept)
+        if not folder.is_dir():
+            raise ModelNotFoundError(f"{kept} ({kept.digest[:DIGEST_CHARACTERS]}) is not in the store {self._root}")
+        return open_bundle(folder)
+
+    def discard(self, kept: Kept) -> None:
+        """Remove a bundle that is not worth keeping: one that was refused. Raises StoreError."""
+        folder = self._folder(kept)
+        with disk_errors(f"removing {folder}"):
+            if folder.is_dir():
+                shutil.rmtree(folder)
+
+    def close(self) -> None:
+        """Let other processes use the store."""
+        descriptor, self._lock_file = self._lock_file, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _folder(self, kept: Kept) -> Path:
+        try:
+            check_safe(kept)
+        except ValueError as error:
+            raise StoreError(f"{kept} cannot be stored: {error}") from error
+        return self._bundles / kept.name / f"{kept.version}-{kept.digest[:DIGEST_CHARACTERS]}"
+
+    def _prune(self) -> None:
+        """Remove bundles that the state does not keep; what cannot be removed only costs space and is logged."""
+        keep = {self._folder(kept) for kept in self._state.kept}
+        try:
+            for folder in self._bundles.glob("[!.]*/*"):
+                if folder not in keep:
+                    shutil.rmtree(folder)
+        except OSError as error:
+            _log.warning("an old bundle could not be removed", extra={"reason": str(error)})
+
+
+def _locked(path: Path) -> int:
+    """Return the descriptor of the locked file; the system frees the lock however the process ends."""
+    with disk_errors(f"opening {path}"):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except BlockingIOError as error:
+        owner = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+        os.close(descriptor)
+        raise StoreError(
+            f"the store {path.parent} is in use by process {owner or 'unknown'}: stop it, or name another folder"
+        ) from error
+    except OSError as error:
+        os.close(descriptor)
+        raise StoreError(f"cannot lock {path}: {error.strerror}") from error
+    return descriptor
+
+
+def _load_state(path: Path) -> tuple[State, str | None]:
+    """Return the remembered state and None, or an empty one and what was wrong with the file, which is set aside."""
+    with disk_errors(f"reading {path}"):
+        try:
+            return parse_state(path.read_bytes()), None
+        except FileNotFoundError:
+            return State(), None
+        except ValueError as error:
+            aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+            path.rename(aside)
+            damage = f"{path} was damaged ({error}) and set aside as {aside.name}; the newest model is chosen anew"
+    _log.error("the remembered state was damaged", extra={"path": str(path), "aside": str(aside)})
+    return State(), damage
+
+
+def _check_version(bundle: Bundle, candidate: Candidate) -> None:
+    if (bundle.manifest.name, bundle.manifest.version) != (candidate.name, candidate.version):
+        raise ModelInvalidError(
+            f"the registry gave {bundle} for {candidate.name}:{candidate.version}: name and version must agree"
+        )
