@@ -78,7 +78,9 @@ def load(data: bytes, *, max_pixels: int) -> Image.Image:
     except InputError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
-        raise ImageTooLargeError(f"{exc}; the limit here is {max_pixels:,} pixels") from exc
+        raise ImageTooLargeError(
+            f"the {parser.format} picture is too large (limit {max_pixels:,} pixels): {exc}"
+        ) from exc
     except MemoryError as exc:
         raise ImageTooLargeError("there is not enough memory to decode the picture: send a smaller one") from exc
     except Exception as exc:  # Pillow's parsers fail in many ways: SyntaxError, struct.error, KeyError, OSError ...
