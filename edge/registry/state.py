@@ -65,7 +65,7 @@ def activated(state: State, kept: Kept, *, pinned: bool) -> State:
 
 
 def rolled_back(state: State) -> State:
-    """Return the state after the previous bundle began to serve again. Raises ModelNotFoundError where there is none."""
+    """Return the state after the previous bundle began to serve again. Raises ModelNotFoundError without one."""
     if state.current is None or state.previous is None:
         raise ModelNotFoundError("there is no previous version to go back to")
     left = state.current.digest

@@ -1,0 +1,139 @@
+"""What a device remembers about its models, as tables of before and after."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.errors import ModelNotFoundError
+from edge.ports import Candidate
+from edge.registry.state import (
+    EARLIER,
+    SKIPPED,
+    Kept,
+    State,
+    activated,
+    following,
+    parse_state,
+    rolled_back,
+    state_json,
+    wanted,
+)
+
+A, B, C, D = (Kept("parts", str(number), f"{number}" * 64) for number in range(1, 5))
+
+ACTIVATED: list[tuple[str, State, Kept, State]] = [
+    ("the first", State(), A, State(current=A)),
+    ("a newer one", State(current=A), B, State(current=B, earlier=(A,))),
+    ("the present one again", State(current=A, earlier=(B,)), A, State(current=A, earlier=(B,))),
+    ("an earlier one", State(current=B, earlier=(A,)), A, State(current=A, earlier=(B,))),
+    ("more than are kept", State(current=C, earlier=(B, A)), D, State(current=D, earlier=(C, B))),
+    ("one left before", State(current=A, skipped=(B.digest,)), B, State(current=B, earlier=(A,))),
+    ("others stay left", State(current=A, skipped=(C.digest,)), B, State(B, (A,), skipped=(C.digest,))),
+]
+
+
+@pytest.mark.parametrize(("before", "kept", "after"), [c[1:] for c in ACTIVATED], ids=[c[0] for c in ACTIVATED])
+def test_activating(before: State, kept: Kept, after: State) -> None:
+    """The new one serves, the old one is the previous, and having been left by a rollback is forgotten."""
+    assert activated(before, kept, pinned=False) == after
+
+
+def test_pinning_and_following() -> None:
+    """A pinned version stays until following is asked for; activating the present one can pin it."""
+    pinned = activated(State(current=A), A, pinned=True)
+    assert pinned == State(current=A, pinned=True)
+    assert following(pinned) == State(current=A)
+
+
+ROLLED_BACK: list[tuple[str, State, State]] = [
+    ("one step", State(current=B, earlier=(A,)), State(current=A, skipped=(B.digest,))),
+    ("further back", State(B, (A,), skipped=(C.digest,)), State(A, skipped=(C.digest, B.digest))),
+    ("from a pinned one", State(current=A, earlier=(B,), pinned=True), State(current=B, skipped=(A.digest,))),
+    ("to one left before", State(C, (B,), skipped=(B.digest,)), State(current=B, skipped=(C.digest,))),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), [c[1:] for c in ROLLED_BACK], ids=[c[0] for c in ROLLED_BACK])
+def test_rolling_back(before: State, after: State) -> None:
+    """The previous one serves again and the one left is not taken again by itself."""
+    assert rolled_back(before) == after
+
+
+@pytest.mark.parametrize("state", [State(), State(current=A)])
+def test_rolling_back_without_a_previous_version_is_refused(state: State) -> None:
+    """There is nothing to go back to on a new device."""
+    with pytest.raises(ModelNotFoundError, match="no previous version"):
+        rolled_back(state)
+
+
+def test_rollbacks_in_a_row_walk_into_the_past() -> None:
+    """Asking twice goes back two versions, not back and forth."""
+    state = rolled_back(rolled_back(State(current=C, earlier=(B, A))))
+    assert state == State(current=A, skipped=(C.digest, B.digest))
+
+
+def candidate(kept: Kept) -> Candidate:
+    return Candidate(kept.name, kept.version, datetime(2026, 1, 1, tzinfo=UTC), kept.digest)
+
+
+def test_wanted_is_the_newest_that_was_not_left() -> None:
+    """Following skips what a rollback left, and takes a version that replaced it under a new digest."""
+    replaced = Kept(C.name, C.version, "c" * 64)
+    state = State(current=B, skipped=(C.digest,))
+    assert wanted(state, [candidate(C), candidate(B), candidate(A)]) == candidate(B)
+    assert wanted(state, [candidate(replaced), candidate(C)]) == candidate(replaced)
+    assert wanted(state, [candidate(C)]) is None
+    assert wanted(state, []) is None
+
+
+kepts = st.sampled_from([A, B, C, D])
+steps = st.lists(st.one_of(st.tuples(kepts, st.booleans()), st.none()), max_size=150)
+
+
+@given(steps)
+def test_any_history_keeps_its_promises(steps: list[tuple[Kept, bool] | None]) -> None:
+    """Whatever happens: the current is never among the earlier, nothing is kept twice, and the lists stay short."""
+    state = State()
+    for step in steps:
+        if step is not None:
+            state = activated(state, step[0], pinned=step[1])
+        elif state.previous is not None:
+            state = rolled_back(state)
+        assert state.current not in state.earlier
+        assert len(set(state.earlier)) == len(state.earlier) <= EARLIER
+        assert len(set(state.skipped)) == len(state.skipped) <= SKIPPED
+        assert state.current is None or state.current.digest not in state.skipped
+        assert len(state.kept) <= EARLIER + 1
+        assert parse_state(state_json(state)) == state
+
+
+DAMAGED = [
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b"\xff",
+    b"[" * 100_000,
+    b'{"schema": "automl-edge/state/2", "pinned": false}',
+    state_json(State(current=A)).replace(b'"parts"', b'"../../etc"'),
+    state_json(State(current=A)).replace(b'"parts"', b"7"),
+    state_json(State(current=A)).replace(b"false", b'"no"'),
+    state_json(State(current=A)).replace(b'"earlier": []', b'"earlier": [3]'),
+    state_json(State(current=A)).replace(b'"earlier": []', b'"earlier": null'),
+]
+
+
+@pytest.mark.parametrize("data", DAMAGED)
+def test_damaged_state_is_told_from_a_sound_one(data: bytes) -> None:
+    """Cut-off, foreign or tampered text is refused, paths that lead elsewhere included."""
+    with pytest.raises(ValueError):  # noqa: PT011 - the store adds file and remedy to whatever the reason is
+        parse_state(data)
+
+
+@given(st.binary(max_size=100))
+def test_no_bytes_bring_the_reader_down(data: bytes) -> None:
+    """Whatever the file holds, it is a state or a ValueError."""
+    with pytest.raises(ValueError):  # noqa: PT011 - the store adds file and remedy to whatever the reason is
+        parse_state(data)
