@@ -59,7 +59,8 @@ def test_a_multi_label_bundle_selects() -> None:
 
 def test_the_input_has_the_bundles_shape() -> None:
     """The side of the crop comes from the manifest, and so does the tensor."""
-    predictor = Predictor(_bundle(preprocessing={"resize": 40, "crop": 33}))
+    tensor_input = {"name": "input1", "shape": ("batch", 3, 33, 33)}
+    predictor = Predictor(_bundle(input=tensor_input, preprocessing={"resize": 40, "crop": 33}))
     assert predictor.input_shape == (3, 33, 33)
     assert predictor.prepare(_plain(1, 2, 3)).shape == predictor.input_shape
 
