@@ -52,27 +52,15 @@ def make_certificates(folder: Path) -> Certificates:
     def openssl(*arguments: str | Path) -> None:
         subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, cwd=folder)
 
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=test authority",
-            "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-keyout", "ca.key", "-out", "ca.pem")  # fmt: skip
-    for name, extra in (
-        ("broker", "subjectAltName=IP:127.0.0.1,DNS:localhost"),
-        ("client", "extendedKeyUsage=clientAuth"),
-    ):
-        openssl(
-            "req",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-subj",
-            f"/CN={name}",
-            "-keyout",
-            f"{name}.key",
-            "-out",
-            f"{name}.csr",
-        )
+    authority = "req -x509 -newkey rsa:2048 -nodes -days 1 -addext keyUsage=critical,keyCertSign,cRLSign"
+    openssl(*authority.split(), "-subj", "/CN=test authority", "-keyout", "ca.key", "-out", "ca.pem")
+    purposes = {"broker": "subjectAltName=IP:127.0.0.1,DNS:localhost", "client": "extendedKeyUsage=clientAuth"}
+    for name, extra in purposes.items():
+        request = f"req -newkey rsa:2048 -nodes -subj /CN={name} -keyout {name}.key -out {name}.csr"
+        openssl(*request.split())
         (folder / f"{name}.ext").write_text(extra)
-        openssl("x509", "-req", "-days", "1", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                "-extfile", f"{name}.ext", "-out", f"{name}.pem")  # fmt: skip
+        signing = f"x509 -req -days 1 -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile {name}.ext"
+        openssl(*signing.split(), "-out", f"{name}.pem")
     for file in folder.iterdir():
         file.chmod(0o644)  # mosquitto started as root drops to a user of its own
     return Certificates(*(folder / n for n in ("ca.pem", "broker.pem", "broker.key", "client.pem", "client.key")))

@@ -22,7 +22,7 @@ _PLUGINS: dict[str, Any] = {"amqtt.plugins.authentication.AnonymousAuthPlugin": 
 
 
 class EmbeddedBroker:
-    """Serves whoever is on this machine, without passwords. ``port`` 0 takes a free one; see ``port`` after ``start``."""
+    """Serves whoever is on this machine, without passwords; ``port`` 0 takes a free one, named after ``start``."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 1883) -> None:
         if not _is_loopback(host):
@@ -69,8 +69,9 @@ class EmbeddedBroker:
         number = failure.errno if isinstance(failure, OSError) else None
         reason = os.strerror(number) if number else str(failure)
         return ConfigError(
-            f"the embedded MQTT broker cannot listen on {self._host}:{self._port}: {reason}; if a broker already runs there, "
-            f"set EDGE_MQTT__HOST={self._host} to use it, or give the embedded one another EDGE_MQTT__PORT"
+            f"the embedded MQTT broker cannot listen on {self._host}:{self._port}: {reason}; "
+            f"if a broker already runs there, set EDGE_MQTT__HOST={self._host} to use it, "
+            "or give the embedded one another EDGE_MQTT__PORT"
         )
 
     def _run(self) -> None:

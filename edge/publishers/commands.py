@@ -35,8 +35,8 @@ class Link(Subscriptions, Protocol):
 class Commands:
     """Answers every command that is not retained, malformed ones too.
 
-    Commands are subscribed with QoS 0: a broker then hands them out past pictures that wait for their turn, and none that
-    was sent while the device was away is carried out hours later. The answer is the acknowledgement.
+    Commands are subscribed with QoS 0: a broker then hands them out past pictures that wait for their turn, and none
+    that was sent while the device was away is carried out hours later. The answer is the acknowledgement.
     """
 
     def __init__(self, link: Link, control: Control, topics: Topics) -> None:
@@ -88,10 +88,7 @@ class Commands:
         except Exception:
             # supervised loop: one command's fault, logged in full, must not end the answering of all others
             log.exception("a command failed unexpectedly", extra={"verb": verb})
-            return id_, {
-                "ok": False,
-                "error": {"kind": "InternalError", "detail": "unexpected fault; see the daemon's log"},
-            }
+            return id_, {"ok": False, "error": {"kind": "InternalError", "detail": "see the daemon's log"}}
 
 
 def _parse(payload: bytes) -> Body:

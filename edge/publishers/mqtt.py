@@ -1,7 +1,8 @@
 """Publishes results and state to a broker, takes pictures and commands from it.
 
-Rule: one thread owns the connection and everything that happens to it; callers and paho's network thread only put events
-into its queue. Messages stay in the outbox until the broker has acknowledged them, and paho gets them only while connected.
+Rule: one thread owns the connection and everything that happens to it; callers and paho's network thread only put
+events into its queue. Messages stay in the outbox until the broker has acknowledged them; paho gets them only while
+connected.
 """
 
 import logging
@@ -11,21 +12,21 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from paho.mqtt.client import topic_matches_sub
 
-from edge.errors import PublishError
+from edge.errors import EdgeError
 from edge.ports import Incoming
 from edge.publishers.mqtt_connection import Acknowledged, Complaint, Connection, Down, Event, Up
+from edge.publishers.mqtt_faults import why_silent
+from edge.publishers.mqtt_payloads import outbox_json, state_payload
 from edge.publishers.mqtt_settings import MqttSettings
-from edge.publishers.outbox import Dropped, Message, Outbox, Queued
-from edge.results import Result, instant, result_json
+from edge.publishers.mqtt_window import Window
+from edge.publishers.outbox import Message, Outbox
+from edge.results import Result, result_json
 
-DROPPED_SCHEMA = "automl-edge/dropped/1"
-STATE_SCHEMA = "automl-edge/state/1"
 CONNACK_TIMEOUT_S = 5.0
 """How long a broker may take to accept or refuse a connection."""
 GOODBYE_S = 1.0
@@ -76,8 +77,7 @@ class MqttPublisher:
         self._closing = threading.Event()
         self._close_by = 0.0
         self._problem: str | None = None
-        self._in_flight: dict[int, int] = {}
-        self._replayed_up_to = 0
+        self._window = Window(outbox, settings.topics, settings.window)
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
 
     def start(self) -> None:
@@ -101,7 +101,7 @@ class MqttPublisher:
         self._wake()
 
     def subscribe(self, pattern: str, deliver: Callable[[Incoming], None], *, qos: int = 1) -> None:
-        """Have matching messages given to ``deliver``; call before ``start``, or they come from the next connection on."""
+        """Have matching messages given to ``deliver``: from the next connection on, so call it before ``start``."""
         added = (*self._subscriptions, Subscription(pattern, deliver, qos))
         self._subscriptions = tuple(sorted(added, key=lambda subscription: subscription.wildcards))
 
@@ -136,9 +136,8 @@ class MqttPublisher:
         if self._thread.is_alive():
             self._thread.join(timeout_s + self._settings.connect_timeout_s + GOODBYE_S)
         if self._outbox.depth:
-            log.warning(
-                "messages left undelivered", extra={"left": self._outbox.depth, "broker": self._settings.address}
-            )
+            left = {"left": self._outbox.depth, "broker": self._settings.address}
+            log.warning("messages left undelivered", extra=left)
         self._outbox.close()
 
     def _wake(self) -> None:
@@ -156,28 +155,28 @@ class MqttPublisher:
 
     def _pause_s(self, failures: int) -> float:
         """Return the wait before the next try: doubled each time, with jitter so that devices do not come in step."""
-        longest = min(self._settings.reconnect_min_s * 2 ** min(failures, 16), self._settings.reconnect_max_s)
+        longest: float = min(self._settings.reconnect_min_s * 2 ** min(failures, 16), self._settings.reconnect_max_s)
         return longest * random.uniform(0.75, 1.25)  # noqa: S311 - spreads reconnects, keeps no secret
 
     def _serve_one_connection(self) -> bool:
         """Connect once and stay as long as it lasts; tell whether the broker had accepted."""
         connection = Connection(
             self._settings,
-            Message(self._topics.state, self._state_payload("offline", {"reason": "connection lost"})),
+            self._state_message("offline", {"reason": "connection lost"}),
             on_event=lambda source, event: self._events.put((source, event)),
             on_message=self._route,
             tls=self._tls,
         )
+        came_up = False
         try:
             connection.open()
-        except PublishError as exc:
+            came_up = self._await_acceptance(connection)
+            if came_up:
+                self._stay(connection)
+        except EdgeError as exc:  # PublishError: not reached; StoreError: the outbox's disk
             self._report(str(exc))
+        finally:
             connection.close()
-            return False
-        came_up = self._await_acceptance(connection)
-        if came_up:
-            self._stay(connection)
-        connection.close()
         return came_up
 
     def _next_event(self, connection: Connection, deadline: float | None) -> Event | Woken | None:
@@ -204,31 +203,26 @@ class MqttPublisher:
                     self._report(problem)
                     return False
                 case None:
-                    self._report(self._silent())
+                    self._report(why_silent(self._settings))
                     return False
-
-    def _silent(self) -> str:
-        asked = f"is it hung, or does it not speak MQTT {self._settings.protocol} (mqtt.protocol)?"
-        return f"MQTT broker {self._settings.address} takes the connection but does not answer; {asked}"
 
     def _stay(self, connection: Connection) -> None:
         self._greet(connection)
         try:
             while not self._finished():
                 self._send_state(connection)
-                self._fill_window(connection)
+                self._window.fill(connection)
                 if not self._handle(self._next_event(connection, self._close_by if self._closing.is_set() else None)):
                     return
             self._say_goodbye(connection)
         finally:
             self._connected.clear()
-            self._in_flight.clear()
-            self._outbox.rewind()
+            self._window.reset()
 
     def _greet(self, connection: Connection) -> None:
         root = self._topics.root
         connection.subscribe((f"{root}/{s.pattern}", s.qos) for s in self._subscriptions)
-        self._replayed_up_to = self._outbox.rewind()
+        self._window.reset()
         self._state_due = True
         self._connected.set()
         self._report(None)
@@ -242,9 +236,7 @@ class MqttPublisher:
         """Act on an event; tell whether the connection stands."""
         match event:
             case Acknowledged(mid):
-                id_ = self._in_flight.pop(mid, None)
-                if id_ is not None:
-                    self._outbox.acknowledge(id_)
+                self._window.acknowledged(mid)
             case Complaint(problem):
                 self._report(problem)
             case Down(problem):
@@ -255,27 +247,10 @@ class MqttPublisher:
     def _send_state(self, connection: Connection) -> None:
         if self._state_due:
             self._state_due = False
-            connection.publish(Message(self._topics.state, self._state_payload("online", self._state)), retain=True)
-
-    def _fill_window(self, connection: Connection) -> None:
-        room = self._settings.window - len(self._in_flight)
-        for queued in self._outbox.take(room) if room > 0 else ():
-            mid = connection.publish(self._message(queued))
-            if mid is None:
-                return  # the connection is gone: Down follows, and everything is sent again on the next one
-            self._in_flight[mid] = queued.id
-
-    def _message(self, queued: Queued) -> Message:
-        """Return what goes over the wire; a result that waited for this connection is marked as replayed."""
-        if isinstance(queued.content, Dropped):
-            return Message(self._topics.dropped, self._dropped_payload(queued.content))
-        message = queued.content
-        if queued.id > self._replayed_up_to or message.seq == 0:
-            return message
-        return Message(message.topic, orjson.dumps({**orjson.loads(message.payload), "replayed": True}), message.seq)
+            connection.publish(self._state_message("online", {**self._state, **outbox_json(self._outbox)}), retain=True)
 
     def _say_goodbye(self, connection: Connection) -> None:
-        offline = Message(self._topics.state, self._state_payload("offline", {"reason": "stopped"}))
+        offline = self._state_message("offline", {"reason": "stopped", **outbox_json(self._outbox)})
         mid = connection.publish(offline, retain=True)
         deadline = time.monotonic() + GOODBYE_S
         while mid is not None:
@@ -285,14 +260,8 @@ class MqttPublisher:
             self._handle(event)
         connection.close(politely=True)
 
-    def _state_payload(self, state: str, more: Mapping[str, Any]) -> bytes:
-        own = {"schema": STATE_SCHEMA, "state": state, "device": self._topics.device, "at": instant(datetime.now(UTC))}
-        outbox = {"depth": self._outbox.depth, "dropped": self._outbox.dropped}
-        return orjson.dumps({**more, **own, "outbox": outbox}, option=orjson.OPT_NON_STR_KEYS)
-
-    def _dropped_payload(self, record: Dropped) -> bytes:
-        numbers = {"first_seq": record.first_seq, "last_seq": record.last_seq, "count": record.count}
-        return orjson.dumps({"schema": DROPPED_SCHEMA, "device": self._topics.device, **numbers})
+    def _state_message(self, state: str, more: Mapping[str, Any]) -> Message:
+        return Message(self._topics.state, state_payload(self._topics.device, state, more))
 
     def _route(self, incoming: Incoming) -> None:
         """Give a message to its subscriber: called in paho's network thread."""

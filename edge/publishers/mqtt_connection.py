@@ -1,7 +1,7 @@
 """One connection to a broker over paho-mqtt: opened, used, given up, never reused.
 
-Rule: what paho holds must never matter. Each connection is a fresh paho client, so that nothing it queued survives to be
-sent out of order, and its network thread only passes events on.
+Rule: what paho holds must never matter. Each connection is a fresh paho client, so that nothing it queued survives to
+be sent out of order, and its network thread only passes events on.
 """
 
 import socket
@@ -21,6 +21,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.errors import PublishError
 from edge.ports import Incoming
+from edge.publishers.mqtt_faults import why_forbidden, why_lost, why_refused, why_unreachable
 from edge.publishers.mqtt_settings import MqttSettings
 from edge.publishers.outbox import Message
 
@@ -65,7 +66,7 @@ class Connection:
     """One try at one broker.
 
     ``will`` is what the broker announces, retained, should the connection end without a goodbye. ``on_event`` and
-    ``on_message`` are called in paho's network thread and may only queue; topics of messages are relative to the device.
+    ``on_message`` are called in paho's network thread and may only queue.
     """
 
     def __init__(
@@ -113,13 +114,13 @@ class Connection:
         settings = self._settings
         options: dict[str, Any] = {}
         if settings.protocol == "5":
-            properties = Properties(PacketTypes.CONNECT)
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho annotates all but this
             properties.SessionExpiryInterval = SESSION_EXPIRY_S
             options = {"clean_start": False, "properties": properties}
         try:
             self._client.connect(settings.host, settings.port, keepalive=settings.keepalive_s, **options)
         except (OSError, UnicodeError) as exc:  # a host name that is no name fails in the idna codec
-            raise PublishError(_why_unreachable(settings, exc)) from exc
+            raise PublishError(why_unreachable(settings, exc)) from exc
         self._client.loop_start()
 
     def publish(self, message: Message, *, retain: bool = False) -> int | None:
@@ -146,13 +147,13 @@ class Connection:
         self._client.loop_stop()
 
     def _connected(self, _c: Client, _u: Any, _flags: ConnectFlags, reason: ReasonCode, _p: Properties | None) -> None:
-        self._on_event(Down(_why_refused(self._settings, str(reason))) if reason.is_failure else Up())
+        self._on_event(Down(why_refused(self._settings, str(reason))) if reason.is_failure else Up())
 
     def _disconnected(
         self, _c: Client, _u: Any, _flags: DisconnectFlags, reason: ReasonCode, _p: Properties | None
     ) -> None:
         self._ended.set()
-        self._on_event(Down(_why_lost(self._settings, str(reason))))
+        self._on_event(Down(why_lost(self._settings, str(reason))))
 
     def _published(self, _c: Client, _u: Any, mid: int, reason: ReasonCode, _p: Properties | None) -> None:
         if reason.is_failure:
@@ -165,9 +166,7 @@ class Connection:
     def _subscribed(self, _c: Client, _u: Any, _mid: int, reasons: list[ReasonCode], _p: Properties | None) -> None:
         refused = [str(reason) for reason in reasons if reason.is_failure]
         if refused:
-            topic = f"{self._settings.topics.root}/#"
-            text = f"MQTT broker {self._settings.address} refuses the subscription to {topic}: {refused[0]}; see its access rules"
-            self._on_event(Complaint(text))
+            self._on_event(Complaint(why_forbidden(self._settings, "subscriptions", refused[0])))
 
     def _received(self, client: Client, _u: Any, message: MQTTMessage) -> None:
         try:
@@ -179,7 +178,7 @@ class Connection:
         self._on_message(
             Incoming(
                 topic=self._settings.topics.below(topic),
-                payload=message.payload,
+                payload=bytes(message.payload),
                 acknowledge=partial(client.ack, message.mid, message.qos),
                 correlation_id=None if correlation is None else _text(correlation),
                 retained=message.retain,
@@ -193,47 +192,3 @@ def _text(data: bytes) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         return data.hex()
-
-
-def _why_unreachable(settings: MqttSettings, exc: OSError | UnicodeError) -> str:
-    broker = f"MQTT broker {settings.address}"
-    match exc:
-        case ssl.SSLCertVerificationError():
-            return f"TLS with {broker} failed: {exc.verify_message}; check mqtt.ca_file, and that mqtt.host is the certificate's name"
-        case ssl.SSLError():
-            return f"TLS with {broker} failed: {exc.reason or exc}; check that the port speaks TLS, and mqtt.ca_file, mqtt.cert_file, mqtt.key_file"
-        case ConnectionRefusedError():
-            return f"{broker} refuses connections; is it running? mqtt.host and mqtt.port say where it is"
-        case socket.gaierror() | UnicodeError():
-            return f"{broker}: the host name is not known; check mqtt.host and this device's name server"
-        case TimeoutError():
-            return f"{broker} does not answer; check mqtt.host, mqtt.port and the network between"
-        case ConnectionError():
-            return f"{broker} drops the connection at once; does it want TLS or not? check mqtt.port and mqtt.tls"
-    return f"{broker} cannot be reached: {exc.strerror or exc}; check mqtt.host, mqtt.port and the network"
-
-
-def _why_refused(settings: MqttSettings, reason: str) -> str:
-    remedies = {
-        "Bad user name or password": "check mqtt.username and mqtt.password",
-        "Not authorized": "check mqtt.username and mqtt.password and the broker's access rules",
-        "Unsupported protocol version": "set mqtt.protocol to what the broker speaks (3.1.1 or 5)",
-        "Client identifier not valid": "set mqtt.device to a name that the broker takes",
-    }
-    remedy = remedies.get(reason, "see the broker's log")
-    return f"MQTT broker {settings.address} refuses this device: {reason}; {remedy}"
-
-
-def _why_lost(settings: MqttSettings, reason: str) -> str:
-    broker = f"MQTT broker {settings.address}"
-    if reason == "Session taken over":
-        name = settings.own_client_id
-        return f"{broker}: another client uses the client id {name}; give each device its own mqtt.device"
-    if reason == "Keep alive timeout":
-        return f"{broker} no longer answers; trying again"
-    if reason == "Protocol error":
-        return f"{broker} speaks another protocol; check mqtt.protocol ({settings.protocol}) and mqtt.port"
-    if reason == "Unspecified error":
-        name = settings.own_client_id
-        return f"the connection to {broker} is lost; trying again (often? another client may use the client id {name})"
-    return f"the connection to {broker} is lost ({reason}); trying again"

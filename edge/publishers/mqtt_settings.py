@@ -14,7 +14,7 @@ Protocol = Literal["3.1.1", "5"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """Files in PEM. ``ca_file`` None trusts the system's authorities; ``cert_file`` and ``key_file`` are the client's own, together or not at all."""
+    """Files in PEM. ``ca_file`` None trusts the system's authorities; the others are the client's own, both or none."""
 
     ca_file: Path | None = None
     cert_file: Path | None = None
@@ -26,6 +26,7 @@ class Tls:
             msg = "mqtt.cert_file and mqtt.key_file belong together: give both or none"
             raise ConfigError(msg)
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
+        context.sslsocket_class = _ClosingSocket
         if self.ca_file is not None:
             _load(self.ca_file, "ca_file", lambda: context.load_verify_locations(cafile=self.ca_file))
         if self.cert_file is not None and self.key_file is not None:
@@ -33,6 +34,18 @@ class Tls:
             # an encrypted key would otherwise ask on the terminal and block
             _load(cert, "cert_file and mqtt.key_file", lambda: context.load_cert_chain(cert, key, password=lambda: b""))
         return context
+
+
+class _ClosingSocket(ssl.SSLSocket):
+    """Closes itself when its handshake fails; paho would leave it open until it is collected."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Shake hands. Raises what ``ssl`` raises."""
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
 
 
 def _load(path: Path, what: str, load: Callable[[], None]) -> None:
@@ -48,9 +61,10 @@ def _load(path: Path, what: str, load: Callable[[], None]) -> None:
 class MqttSettings:
     """One broker and how this device appears there.
 
-    ``keepalive_s`` is how often the connection is probed: a broker that hangs is noticed after about twice that. ``window``
-    is how many messages may be on their way unacknowledged. ``reconnect_min_s`` and ``reconnect_max_s`` bound the wait
-    between two tries. ``client_id`` must be this device's alone: the broker keeps its session by that name.
+    ``keepalive_s`` is how often the connection is probed: a broker that hangs is noticed after about twice that.
+    ``window`` is how many messages may be on their way unacknowledged. ``reconnect_min_s`` and ``reconnect_max_s``
+    bound the wait between two tries, give or take a quarter. ``client_id`` must be this device's alone: the broker
+    keeps its session by that name.
     """
 
     topics: Topics

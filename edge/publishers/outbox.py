@@ -1,6 +1,6 @@
 """The outbox: results wait here, in order, until the broker has acknowledged them.
 
-Rule: whatever is put here either leaves by ``acknowledge`` or is named in a ``Dropped`` record. Nothing here knows MQTT.
+Rule: whatever is put here either leaves by ``acknowledge`` or is named in a ``Dropped`` record.
 """
 
 import threading
@@ -28,7 +28,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Stands in the stream where messages were dropped: all numbers from ``first_seq`` to ``last_seq``, both included."""
+    """Stands in the stream where messages were dropped: every number from ``first_seq`` to ``last_seq``."""
 
     first_seq: int
     last_seq: int
@@ -63,13 +63,13 @@ class Outbox(Protocol):
         """Append a message, wholly or not at all. Raises StoreError."""
 
     def take(self, limit: int) -> Sequence[Queued]:
-        """Return up to ``limit`` of the oldest that are not on their way, oldest first: they are on their way from now on."""
+        """Return up to ``limit`` of the oldest that are not on their way, oldest first; from now on they are."""
 
     def acknowledge(self, id_: int) -> None:
         """Forget what the receiver has. An id that is no longer known is no error."""
 
     def rewind(self) -> int:
-        """Say that nothing is on its way any more: ``take`` starts again at the oldest. Return the newest id, 0 where empty."""
+        """Say that nothing is on its way: ``take`` begins again at the oldest. Return the newest id, 0 where empty."""
 
     @property
     def depth(self) -> int:

@@ -14,7 +14,7 @@ _LEVEL_CHARACTERS = 128
 
 
 def level(text: str) -> str:
-    """Return ``text`` fit to be one topic level: ``/``, ``+``, ``#`` and NUL become ``_``, an empty text becomes ``_``."""
+    """Return ``text`` fit to be one topic level: ``/``, ``+``, ``#`` and NUL become ``_``, as does an empty text."""
     clean = text.translate(_FORBIDDEN).encode("utf-8", "replace").decode("utf-8")
     return clean[:_LEVEL_CHARACTERS] or "_"
 

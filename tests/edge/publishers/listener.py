@@ -3,7 +3,6 @@
 import json
 import ssl
 import threading
-from types import TracebackType
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
@@ -31,8 +30,8 @@ class Listener:
         self._topic = topic
         self._ready = threading.Event()
         version = MQTTProtocolVersion.MQTTv5 if v5 else MQTTProtocolVersion.MQTTv311
-        options = {} if v5 else {"clean_session": not client_id}
-        self._client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=version, **options)
+        clean = None if v5 else not client_id
+        self._client = Client(CallbackAPIVersion.VERSION2, client_id, clean, protocol=version)
         self._client.reconnect_delay_set(0.1, 0.2)  # type: ignore[arg-type]  # paho says int and works with seconds' parts
         if user:
             self._client.username_pw_set(*user)
@@ -48,9 +47,7 @@ class Listener:
         assert self._ready.wait(10)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -60,7 +57,7 @@ class Listener:
         """Publish and wait until the broker has it."""
         properties = None
         if correlation is not None:
-            properties = Properties(PacketTypes.PUBLISH)
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho annotates all but this
             properties.CorrelationData = correlation
         self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties).wait_for_publish(10)
 
