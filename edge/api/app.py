@@ -43,6 +43,7 @@ def create_app(
         docs_url="/docs",
         redoc_url=None,
         static_url="/docs-assets",
+        swagger_ui_parameters={"tryItOutEnabled": True},
         title=f"automl-edge on {device}" if device else "automl-edge",
         version=version,
         description=DESCRIPTION,

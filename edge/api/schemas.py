@@ -6,12 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Problem(BaseModel):
-    """An error (RFC 9457)."""
+    """An error (RFC 9457). `detail` tells what is wrong, and the remedy where there is one."""
 
-    type: Annotated[str, Field(examples=["urn:automl-edge:error:ImageDecodeError"])]
-    title: str
-    status: int
-    detail: Annotated[str, Field(description="what is wrong, and the remedy where there is one")]
+    type: Annotated[str, Field(examples=["urn:automl-edge:error:RequestError"])]
+    title: Annotated[str, Field(examples=["The request does not follow its contract"])]
+    status: Annotated[int, Field(examples=[400])]
+    detail: Annotated[str, Field(examples=["images[0] is no base64: Incorrect padding"])]
 
 
 class Model(BaseModel):
