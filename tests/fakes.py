@@ -232,7 +232,7 @@ def make_bundle(
     return folder
 
 
-def edit_manifest(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+def edit_manifest(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """Let ``change`` alter the manifest's JSON in place, whatever the schema says to it."""
     manifest = json.loads((folder / MANIFEST).read_text())
     change(manifest)

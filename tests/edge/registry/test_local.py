@@ -149,7 +149,7 @@ def test_unreadable_model_folder_hides_no_other_model(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("manifest_first", [False, True])
 def test_version_being_copied_is_never_seen_half(tmp_path: Path, manifest_first: bool) -> None:
-    """Copied file by file, each cut in between, in a good or a bad order, a version is offered only when it is whole."""
+    """Copied file by file, each cut in between, in a good or a bad order, a version is offered only when whole."""
     source = make_bundle(tmp_path / "source")
     target = tmp_path / "models" / "colours" / "1"
     registry = LocalRegistry(tmp_path / "models")
