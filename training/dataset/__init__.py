@@ -1,0 +1,1 @@
+"""Pictures to learn from: read from class folders, split into folds, or drawn."""
