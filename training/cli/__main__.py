@@ -1,0 +1,5 @@
+"""`python -m training.cli`: the same as `automl-train`."""
+
+from training.cli import main
+
+main(prog_name="automl-train")

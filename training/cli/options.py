@@ -1,0 +1,29 @@
+"""Arguments and options that several commands share."""
+
+from pathlib import Path
+
+import click
+
+from training.hyperparameters import LOCAL_MODELS
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+data_argument = click.argument("data", nargs=-1, required=True, type=FOLDER)
+model_option = click.option(
+    "--model",
+    type=click.Choice(LOCAL_MODELS),
+    default=LOCAL_MODELS[0],
+    show_default=True,
+    help="Network, by AutoML's name.",
+)
+set_option = click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Hyperparameter, by AutoML's name; repeatable."
+)
+drawn_option = click.option(
+    "--drawn",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Train on N drawn pictures beside the given ones.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

@@ -1,0 +1,151 @@
+"""Puts a trained model, whatever trained it, into a bundle: graph, labels, settings, golden pictures, manifest.
+
+The folder appears whole or not at all: everything is written beside it and renamed at the end.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from edge.bundle import (
+    Bundle,
+    Expected,
+    Golden,
+    Manifest,
+    Preprocessing,
+    TensorInput,
+    file_entries,
+    open_bundle,
+    write_manifest,
+)
+from training.errors import ExportError, UsageError
+from training.hyperparameters import Hyperparameters
+
+MODEL_FILE = "model.onnx"
+LABELS_FILE = "labels.json"
+SETTINGS_FILE = "settings.json"
+GOLDEN_FOLDER = "golden"
+GOLDEN_TOLERANCE = 0.02
+IDENTITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+"""The manifest's own rule for names and versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenPicture:
+    """A picture with a known answer: encoded bytes, the right label and the network's probabilities in label order."""
+
+    name: str
+    data: bytes
+    label: str
+    probs: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """All of a bundle but the graph. `provenance` and `metrics` must be plain JSON."""
+
+    name: str
+    version: str
+    labels: Sequence[str]
+    settings: Hyperparameters
+    golden: Sequence[GoldenPicture]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+
+def check_identity(name: str, version: str) -> None:
+    """Make sure that a bundle can be so called, before hours are spent on it.
+
+    Raises:
+        UsageError: the name or the version is not one that a manifest takes.
+    """
+    for what, text in (("name", name), ("version", version)):
+        if not IDENTITY.fullmatch(text):
+            raise UsageError(
+                f"{what} {text!r}: use up to 128 letters, digits, '.', '_' and '-', a letter or digit first"
+            )
+
+
+def check_target(folder: Path) -> None:
+    """Make sure that a bundle can be put there, before hours are spent on it.
+
+    Raises:
+        ExportError: the folder exists and is not empty, or something else has its name.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ExportError(f"{folder}: exists and is not empty; choose another folder or remove it")
+
+
+def write_bundle(
+    folder: Path, draft: Draft, write_graph: Callable[[Path], None], prove: Callable[[Bundle], None]
+) -> Bundle:
+    """Write the bundle, let `prove` judge it where it lies, and only then give it its name.
+
+    Raises:
+        ExportError: the target is taken or cannot be written.
+        EdgeError: what is written does not hold together, or does not prove itself.
+    """
+    check_target(folder)
+    staging = folder.with_name(f".{folder.name}.partial")
+    try:
+        shutil.rmtree(staging, ignore_errors=True)
+        (staging / GOLDEN_FOLDER).mkdir(parents=True)
+        write_graph(staging / MODEL_FILE)
+        _write_parts(staging, draft)
+        prove(open_bundle(staging))
+        if folder.exists():
+            folder.rmdir()
+        staging.rename(folder)
+    except OSError as exc:
+        raise ExportError(f"{folder}: the bundle cannot be written ({exc.strerror})") from exc
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return open_bundle(folder)
+
+
+def _write_parts(staging: Path, draft: Draft) -> None:
+    settings = draft.settings
+    automl = {
+        "valid_resize_size": settings.validation_resize_size,
+        "valid_crop_size": settings.validation_crop_size,
+        "train_crop_size": settings.training_crop_size,
+    }
+    _write_json(staging / LABELS_FILE, list(draft.labels))
+    _write_json(staging / SETTINGS_FILE, automl)
+    for picture in draft.golden:
+        (staging / GOLDEN_FOLDER / picture.name).write_bytes(picture.data)
+    write_manifest(staging, _manifest(staging, draft))
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _manifest(staging: Path, draft: Draft) -> Manifest:
+    golden = [f"{GOLDEN_FOLDER}/{picture.name}" for picture in draft.golden]
+    side = draft.settings.validation_crop_size
+    return Manifest(
+        name=draft.name,
+        version=draft.version,
+        task="image-classification",
+        family="classification",
+        created_at=datetime.now(UTC).replace(microsecond=0),
+        input=TensorInput(name="input1", shape=("batch", 3, side, side)),
+        preprocessing=Preprocessing(resize=draft.settings.validation_resize_size, crop=side),
+        model=MODEL_FILE,
+        labels=LABELS_FILE,
+        files=file_entries(staging, [MODEL_FILE, LABELS_FILE, SETTINGS_FILE, *golden]),
+        provenance=draft.provenance,
+        metrics=draft.metrics,
+        golden=tuple(
+            Golden(
+                image=path, expected=Expected(labels=(picture.label,), probs=picture.probs), tolerance=GOLDEN_TOLERANCE
+            )
+            for path, picture in zip(golden, draft.golden, strict=True)
+        ),
+    )
