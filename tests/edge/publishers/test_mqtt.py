@@ -162,7 +162,7 @@ def test_plain_text_to_a_tls_port_is_told(
 
 def test_files_that_are_no_certificates_are_refused_before_anything_starts(certificates: Certificates) -> None:
     """The error names the file."""
-    with pytest.raises(ConfigError, match="nowhere.pem cannot be used"):
+    with pytest.raises(ConfigError, match=r"nowhere\.pem cannot be used"):
         Tls(ca_file=certificates.ca.with_name("nowhere.pem")).context()
     with pytest.raises(ConfigError, match=r"ca\.key cannot be used"):
         Tls(ca_file=certificates.ca.with_name("ca.key")).context()

@@ -14,7 +14,8 @@ MakeOutbox = Callable[[int], Outbox]
 @pytest.fixture(params=[MemoryOutbox], ids=["memory"])
 def make_outbox(request: pytest.FixtureRequest) -> MakeOutbox:
     """Return how to make an outbox of a given capacity."""
-    return lambda capacity: request.param(capacity)
+    make: MakeOutbox = request.param
+    return make
 
 
 def message(seq: int) -> Message:
