@@ -18,6 +18,7 @@ from edge.api.predict import predict_routes
 from edge.api.results import result_routes
 from edge.ports import Control
 
+API_VERSION = "1"
 DESCRIPTION = """Pictures in, predictions out. Errors are `application/problem+json` (RFC 9457)."""
 
 
@@ -30,14 +31,13 @@ def create_app(
     limits: Limits = Limits(),
     token: str | None = None,
     device: str = "",
-    version: str = "0",
     observe: ObserveRequest | None = None,
 ) -> FastAPI:
     """Return the application.
 
     ``submit`` takes pictures, ``control`` answers for the daemon, ``feed`` holds the results to show, ``metrics``
     renders Prometheus' text. With ``token``, every route but the probes and the pages wants it. ``device`` names this
-    device on the page and in the document, ``version`` the product's release. ``observe`` sees each request.
+    device on the page and in the document. ``observe`` sees each request.
     """
     app = FastAPIOffline(
         docs_url="/docs",
@@ -45,7 +45,7 @@ def create_app(
         static_url="/docs-assets",
         swagger_ui_parameters={"tryItOutEnabled": True},
         title=f"automl-edge on {device}" if device else "automl-edge",
-        version=version,
+        version=API_VERSION,
         description=DESCRIPTION,
     )
     intake = Intake(limits)

@@ -28,7 +28,7 @@ def result(text: str, *, number: int = 1, model: ModelRef = MODEL, prediction: P
 
 
 def answer_to(frame: Frame, *, number: int = 1, model: ModelRef = MODEL) -> Result:
-    """Return what the echo says to a frame: its bytes as the label, or that they are no picture when they open with ``bad``."""
+    """Return what the echo says to a frame: its bytes as the label; those that open with ``bad`` are no picture."""
     data = bytes(frame.image)
     failure = (
         Failure("ImageDecodeError", "not a picture that can be read") if data.startswith(b"bad") or not data else None
@@ -66,6 +66,7 @@ class Held:
         self._error = error
 
     def __call__(self, frame: Frame, *, deadline_s: float | None = None) -> Future[Result]:
+        self.deadline_s = deadline_s
         if self._error is not None and self._refuse_from is not None and len(self.pending) >= self._refuse_from:
             raise self._error
         future: Future[Result] = Future()
