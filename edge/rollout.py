@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any, TypeGuard
 
 from edge.bundle import Bundle
@@ -22,7 +21,7 @@ _log = logging.getLogger(__name__)
 class Rollout:
     """Chooses, proves and swaps in versions. Thread-safe: one change at a time.
 
-    ``load`` turns a bundle's folder into a proven model (raises ModelError, DeviceError); ``swap`` lets it serve.
+    ``load`` turns a verified bundle into a proven model (raises ModelError, DeviceError); ``swap`` lets it serve.
     ``changed`` is called after each change of what serves or of why something does not.
     """
 
@@ -31,7 +30,7 @@ class Rollout:
         registry: Registry,
         store: Store,
         *,
-        load: Callable[[Path], Model],
+        load: Callable[[Bundle], Model],
         swap: Callable[[Model], object],
         name: str | None = None,
         version: str = LATEST,
@@ -202,7 +201,7 @@ class Rollout:
         return True
 
     def _serve(self, bundle: Bundle, state: State) -> Model:
-        model = self._load(bundle.folder)
+        model = self._load(bundle)
         self._swap(model)
         self._running, self._created_at = model, bundle.manifest.created_at
         self.swaps += 1

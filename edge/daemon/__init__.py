@@ -1,0 +1,26 @@
+"""The daemon: composes every room, starts from the disk upwards, stops in reverse. Only the shell knows all rooms."""
+
+import logging
+import sys
+from contextlib import ExitStack
+
+from edge import logs
+from edge.config import Config
+from edge.daemon.composition import compose
+from edge.daemon.signals import StopSignals
+from edge.daemon.welcome import welcome
+
+_log = logging.getLogger(__name__)
+
+
+def run(config: Config) -> int:
+    """Run until SIGTERM or SIGINT; return the exit code. Raises ConfigError, StoreError before anything serves."""
+    logs.configure(config.log.format, config.log.level)
+    with StopSignals() as stop, ExitStack() as stack:
+        daemon = compose(config, stack, stream=sys.stdout)
+        daemon.console.show(welcome(daemon))
+        stop.wait()
+        _log.info("stopping: no new work is taken, accepted work is answered")
+        daemon.control.stopping()
+    _log.info("stopped")
+    return 0

@@ -1,0 +1,161 @@
+"""Puts the parts together. Each part that starts something is closed by the stack, in reverse order of starting.
+
+Started from the disk upwards: store, broker, publisher, executor, HTTP, model, commands, sources. So stopping takes no
+new frames first, answers requests in flight, empties the executor, says goodbye to the broker and lets go of the disk.
+"""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TextIO
+
+import cv2
+
+from edge.api.app import create_app
+from edge.api.feed import Feed
+from edge.api.limits import Limits
+from edge.api.server import HttpServer
+from edge.bundle import Bundle
+from edge.config import Config
+from edge.console import Console
+from edge.daemon.control import DaemonControl, Identity
+from edge.daemon.inputs import start_sources
+from edge.daemon.messaging import Messaging, start_messaging
+from edge.execution.admission import Admission
+from edge.execution.delivery import Delivery
+from edge.execution.lanes import Lanes
+from edge.execution.pipeline import Pipeline
+from edge.metrics import Metrics
+from edge.ports import Model, Observer
+from edge.proof import load_and_prove
+from edge.publishers.commands import Commands
+from edge.registry.local import LocalRegistry
+from edge.registry.store import Store
+from edge.rollout import Rollout, Watch
+from edge.session import CUDA, available_providers, usable_cores
+
+MIB = 1 << 20
+MEGAPIXEL = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """What runs, as far as the shell talks to it. ``url`` is None without HTTP, ``messaging`` None without MQTT."""
+
+    control: DaemonControl
+    console: Console
+    shape: str
+    url: str | None
+    messaging: Messaging | None
+
+
+def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
+    """Start everything that the configuration asks for. Raises ConfigError, StoreError; the stack undoes what began."""
+    cv2.setNumThreads(1)  # the lanes are the threads; OpenCV's own would fight them for the cores
+    console = Console(stream)
+    stack.callback(console.close)
+    store = stack.enter_context(Store(config.storage.path))
+    messaging = start_messaging(config.mqtt, stack) if config.mqtt.enabled else None
+    shape = choose_shape(config)
+    executor = make_executor(config, shape)
+    stack.callback(executor.close)
+    feed, metrics = Feed(), Metrics()
+    observers: list[Observer] = [feed.observe, metrics.observe]
+    if config.log.results == "true" or (config.log.results == "auto" and stream.isatty()):
+        observers.append(console.observe)
+    delivery = Delivery(
+        executor,
+        device=config.mqtt.device,
+        publishers=[messaging.publisher] if messaging else [],
+        observers=observers,
+        publish_answers=config.http.publish,
+    )
+    identity = Identity(metadata.version("automl-edge"), config.mqtt.device, shape)
+    control = DaemonControl(identity, executor=executor, messaging=messaging)
+    url = _start_http(config, stack, delivery=delivery, control=control, feed=feed, metrics=metrics)
+    rollout = make_rollout(config, store, executor, control)
+    control.follow(rollout)
+    rollout.start()
+    watch = Watch(control.look, poll_s=config.registry.poll_s)
+    stack.callback(watch.close)
+    if messaging is not None:
+        commands = Commands(messaging.publisher, control, messaging.topics)
+        commands.start()
+        stack.callback(commands.close)
+    control.watch(watch, start_sources(config, delivery.emit, messaging, stack))
+    control.announce()
+    return Daemon(control, console, shape, url, messaging)
+
+
+def choose_shape(config: Config) -> str:
+    """Return ``lanes`` or ``pipeline``: the configured shape, else the one for the device that is to run."""
+    if config.batching.shape != "auto":
+        return config.batching.shape
+    return "pipeline" if config.session.device != "cpu" and CUDA in available_providers() else "lanes"
+
+
+def make_executor(config: Config, shape: str) -> Lanes | Pipeline:
+    """Return the executor of a shape, with the configured bounds."""
+    workers = config.batching.lanes or usable_cores()
+    admission = Admission(
+        max_pictures=config.batching.queue_size, max_bytes=config.batching.queue_mb * MIB, workers=workers
+    )
+    if shape == "lanes":
+        return Lanes(lanes=workers, admission=admission)
+    return Pipeline(
+        workers=workers,
+        admission=admission,
+        max_batch_size=config.batching.max_batch_size or max(config.session.batch_sizes),
+        max_batch_delay_s=config.batching.max_batch_delay_ms / 1e3,
+    )
+
+
+def make_rollout(config: Config, store: Store, executor: Lanes | Pipeline, control: DaemonControl) -> Rollout:
+    """Return what follows the configured registry and swaps models into ``executor``."""
+
+    def load(bundle: Bundle) -> Model:
+        model, _ = load_and_prove(
+            bundle,
+            device=config.session.device,
+            threads=config.session.threads or None,
+            batch_sizes=config.session.batch_sizes,
+            max_pixels=config.http.max_megapixels * MEGAPIXEL,
+        )
+        return model
+
+    return Rollout(
+        LocalRegistry(config.registry.path),
+        store,
+        load=load,
+        swap=executor.swap,
+        name=config.model.name,
+        version=config.model.version,
+        changed=control.announce,
+    )
+
+
+def _start_http(
+    config: Config, stack: ExitStack, *, delivery: Delivery, control: DaemonControl, feed: Feed, metrics: Metrics
+) -> str | None:
+    if not config.http.enabled:
+        return None
+    limits = Limits(
+        max_body_bytes=config.http.max_body_mb * MIB,
+        max_images=config.http.max_images,
+        deadline_s=config.http.deadline_s,
+    )
+    app = create_app(
+        submit=delivery.submit,
+        control=control,
+        feed=feed,
+        metrics=metrics.render,
+        limits=limits,
+        token=config.http.token.get_secret_value() if config.http.token else None,
+        device=config.mqtt.device,
+        version=metadata.version("automl-edge"),
+        observe=metrics.observe_request,
+    )
+    server = HttpServer(app, feed=feed, host=config.http.host, port=config.http.port)
+    stack.callback(server.close)
+    server.start()
+    return server.url

@@ -1,0 +1,215 @@
+"""What the daemon says of itself and does when asked; fulfils :class:`edge.ports.Control` for HTTP and MQTT."""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from edge.daemon.messaging import Messaging
+from edge.errors import ModelNotReadyError, RequestError
+from edge.ports import Executor
+from edge.results import ModelRef, model_json
+from edge.rollout import Rollout, Watch
+from edge.session import OnnxSession
+
+
+class Supervised(Protocol):
+    """A source under supervision, as the daemon sees it."""
+
+    @property
+    def name(self) -> str:
+        """The source's name."""
+
+    def status(self) -> Mapping[str, Any]:
+        """Name, kind, state, reason and counts, JSON-ready."""
+
+    def capture(self) -> bool:
+        """Take one frame now; False where this kind cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this daemon is: product version, device name, the shape of execution."""
+
+    version: str
+    device: str
+    shape: str
+
+
+class DaemonControl:
+    """Answers for the running daemon. Thread-safe."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        executor: Executor,
+        messaging: Messaging | None,
+    ) -> None:
+        self._identity = identity
+        self._executor = executor
+        self._messaging = messaging
+        self._rollout: Rollout | None = None
+        self._watch: Watch | None = None
+        self._sources: tuple[Supervised, ...] = ()
+        self._started = time.monotonic()
+        self._stopping = False
+        self._announced: Mapping[str, Any] = {}
+        self._announcing = threading.Lock()
+
+    def follow(self, rollout: Rollout) -> None:
+        """Answer for a rollout from now on."""
+        self._rollout = rollout
+
+    def watch(self, watch: Watch, sources: Sequence[Supervised]) -> None:
+        """Answer for sources from now on, and let ``reload`` wake ``watch``."""
+        self._watch = watch
+        self._sources = tuple(sources)
+
+    def look(self) -> None:
+        """Look into the registry and publish what changed; called again and again."""
+        self._rolling().check()
+        self.announce()
+
+    def stopping(self) -> None:
+        """Be no longer ready."""
+        self._stopping = True
+
+    def problems(self) -> Sequence[str]:
+        """Return why the daemon is not ready; empty when it is."""
+        if self._stopping:
+            return ["the daemon is stopping"]
+        if self._executor.model is not None:
+            return []
+        reason = self._rollout.problem if self._rollout else None
+        return [reason or "the model is being loaded"]
+
+    def warnings(self) -> list[str]:
+        """Return what is not as configured although the daemon answers."""
+        model = self._executor.model
+        found = []
+        if model is not None and not model.ref.proven:
+            found.append(f"{model.ref} is unproven: it has no golden pictures with known answers")
+        session = model.session if model else None
+        if isinstance(session, OnnxSession) and session.truth.fallback:
+            found.append(f"the GPU does not run the model, the CPU does: {session.truth.fallback}")
+        if model is not None and self._rollout is not None and self._rollout.problem:
+            found.append(self._rollout.problem)
+        if self._messaging is not None and self._messaging.publisher.problem:
+            found.append(self._messaging.publisher.problem)
+        found += [f"source {s['name']}: {s['reason']}" for s in self._source_states() if s.get("reason")]
+        return found
+
+    def status(self) -> Mapping[str, Any]:
+        """Return the truth about device, provider, model, queue, sources and broker."""
+        problems = list(self.problems())
+        return {
+            "device": self._identity.device,
+            "version": self._identity.version,
+            "uptime_s": round(time.monotonic() - self._started, 1),
+            "ready": not problems,
+            "problems": problems,
+            "warnings": self.warnings(),
+            "model": self._model(),
+            "provider": self._provider(),
+            "session": self._session(),
+            "execution": {
+                "shape": self._identity.shape,
+                "queued": self._executor.queued,
+                "capacity": self._executor.capacity,
+            },
+            "sources": self._source_states(),
+            "mqtt": self._broker(),
+        }
+
+    def models(self) -> Sequence[Mapping[str, Any]]:
+        """Return every known version with its state."""
+        return self._rolling().models()
+
+    def activate(self, name: str, version: str | None = None) -> ModelRef:
+        """Prove, warm and swap in a version; see :meth:`edge.ports.Control.activate`."""
+        return self._rolling().activate(name, version)
+
+    def rollback(self, name: str) -> ModelRef:
+        """Go back to the previous version; see :meth:`edge.ports.Control.rollback`."""
+        return self._rolling().rollback(name)
+
+    def reload(self) -> None:
+        """Look into the registry now."""
+        if self._watch is not None:
+            self._watch.now()
+
+    def capture(self, source: str) -> None:
+        """Take one frame of a source now. Raises RequestError."""
+        found = next((s for s in self._sources if s.name == source), None)
+        if found is None:
+            names = ", ".join(s.name for s in self._sources) or "none"
+            raise RequestError(f"there is no source {source!r}; configured: {names}")
+        if not found.capture():
+            raise RequestError(f"source {source!r} cannot take a frame out of turn")
+
+    def announce(self) -> None:
+        """Publish the state, retained, if it differs from what was published last."""
+        if self._messaging is None:
+            return
+        with self._announcing:
+            state = self._state(self._messaging)
+            if state != self._announced:
+                self._announced = state
+                self._messaging.publisher.announce(state)
+
+    def _state(self, messaging: Messaging) -> Mapping[str, Any]:
+        return {
+            "version": self._identity.version,
+            "ready": not self.problems(),
+            "problems": list(self.problems()),
+            "warnings": self.warnings(),
+            "model": self._model(),
+            "provider": self._provider(),
+            "sources": [{"name": s["name"], "state": s["state"]} for s in self._source_states()],
+            "outbox": {"depth": messaging.publisher.depth, "dropped": messaging.publisher.dropped},
+        }
+
+    def _rolling(self) -> Rollout:
+        if self._rollout is None:
+            raise ModelNotReadyError("the daemon is still starting")
+        return self._rollout
+
+    def _model(self) -> Mapping[str, Any] | None:
+        model = self._executor.model
+        return {**model_json(model.ref), "digest": model.digest} if model else None
+
+    def _provider(self) -> str | None:
+        model = self._executor.model
+        return model.session.provider if model else None
+
+    def _session(self) -> Mapping[str, Any] | None:
+        session = self._executor.model.session if self._executor.model else None
+        if not isinstance(session, OnnxSession):
+            return None
+        truth = session.truth
+        warmup = {str(size): ms for size, ms in truth.warmup_ms.items()}
+        return {
+            "threads": truth.threads,
+            "nodes": dict(truth.nodes),
+            "fallback": truth.fallback,
+            "warmup_ms": warmup,
+            "batch_sizes": list(session.batch_sizes),
+        }
+
+    def _source_states(self) -> list[Mapping[str, Any]]:
+        return [source.status() for source in self._sources]
+
+    def _broker(self) -> Mapping[str, Any] | None:
+        if self._messaging is None:
+            return None
+        publisher = self._messaging.publisher
+        return {
+            "broker": self._messaging.address,
+            "embedded": self._messaging.embedded,
+            "connected": publisher.connected,
+            "problem": publisher.problem,
+            "outbox": publisher.depth,
+            "dropped": publisher.dropped,
+        }

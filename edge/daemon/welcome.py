@@ -1,0 +1,31 @@
+"""What the daemon says when it is up: what runs, and where to look."""
+
+from edge.console import banner
+from edge.daemon.composition import Daemon
+
+
+def welcome(daemon: Daemon) -> str:
+    """Return the lines that a person reads first."""
+    status = daemon.control.status()
+    model = status["model"]
+    runs = f"{model['name']}:{model['version']}" if model else "no model yet"
+    if model and not model["proven"]:
+        runs += " (unproven)"
+    title = f"automl-edge {status['version']} on {status['device']}: {runs}"
+    if status["provider"]:
+        title += f", {status['provider']}, {daemon.shape}"
+    notes = "".join(f"\n  ! {note}" for note in (*status["problems"], *status["warnings"]))
+    return banner(title, _places(daemon)) + notes
+
+
+def _places(daemon: Daemon) -> list[tuple[str, str]]:
+    places = []
+    if daemon.url is not None:
+        places.append(("page", daemon.url))
+        places.append(("docs", f"{daemon.url}docs"))
+        places.append(("predict", f"curl --data-binary @picture.jpg {daemon.url}v1/predict"))
+    if daemon.messaging is not None:
+        at, topics = daemon.messaging, daemon.messaging.topics
+        places.append(("results", f"mosquitto_sub -h {at.host} -p {at.port} -t '{topics.result('+')}'"))
+        places.append(("pictures", f"mosquitto_pub -h {at.host} -p {at.port} -t {topics.root}/me/image -f picture.jpg"))
+    return places
