@@ -111,5 +111,5 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise ImageTooLargeError(
             f"the picture has {width:,} x {height:,} = {width * height:,} pixels, the limit is {max_pixels:,}: "
-            "send a smaller one or raise the limit"
+            "send a smaller one or raise http.max_megapixels"
         )
