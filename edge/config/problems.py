@@ -8,6 +8,9 @@ from pydantic import ValidationError
 
 from edge.config.schema import SECTIONS, SOURCE_KINDS, Config
 
+SHAPES = {"model_type": "a table", "model_attributes_type": "a table", "path_type": "a path"}
+"""What a value should have been, by pydantic's name of the problem, where its own words would confuse."""
+
 Location = tuple[int | str, ...]
 
 
@@ -48,8 +51,8 @@ def _reason(item: Mapping[str, Any]) -> str:
         return f"kind is required: one of {', '.join(SOURCE_KINDS)}"
     if kind == "union_tag_invalid":
         return f"kind must be one of {', '.join(SOURCE_KINDS)}{_given(item['ctx']['tag'])}"
-    if kind in ("model_type", "model_attributes_type"):
-        return "must be a table"
+    if kind in SHAPES:
+        return f"must be {SHAPES[kind]}{_given_at(item)}"
     return _said(item) if kind == "value_error" and isinstance(item["input"], dict) else _said(item) + _given_at(item)
 
 

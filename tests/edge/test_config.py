@@ -112,7 +112,7 @@ def test_variables_of_others_are_ignored() -> None:
         ("[http]\nport = 70000", "FILE: http.port: must be less than or equal to 65535, got 70000"),
         ("[http]\ndeadline_s = nan", "FILE: http.deadline_s: must be a finite number, got nan"),
         ("[model]\nversion = 1", "FILE: model.version: must be a string, got 1"),
-        ("http = 3", "FILE: http: must be a table"),
+        ("http = 3", "FILE: http: must be a table, got 3"),
         (
             '[session]\ndevice = "cuda"',
             "FILE: session.device: must be 'auto', 'cpu', 'gpu' or 'require-gpu', got 'cuda'",

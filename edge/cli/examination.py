@@ -1,0 +1,185 @@
+"""What ``doctor`` looks at: each examination tells what it found and whether the configuration can live with it."""
+
+import errno
+import importlib.util
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from edge.bundle import Bundle, open_bundle
+from edge.cli.selection import Wanted, choose
+from edge.config import Config
+from edge.errors import EdgeError, ModelInvalidError
+from edge.proof import load_and_prove
+from edge.session import CUDA, Device, available_providers, open_session, runtime_version, usable_cores
+
+State = Literal["ok", "warn", "fail"]
+
+EARLIEST_YEAR = 2026
+"""A clock before this version was made is wrong."""
+SCARCE_MIB = 256
+CONNECT_TIMEOUT_S = 3.0
+MEMINFO = Path("/proc/meminfo")
+CGROUP_MEMORY_MAX = Path("/sys/fs/cgroup/memory.max")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report. ``fail`` is something that the configuration needs and does not get."""
+
+    what: str
+    state: State
+    found: str
+
+
+def examine(config: Config) -> Iterator[Finding]:
+    """Yield all findings, those about the model first."""
+    yield _runtime()
+    yield from _model(config)
+    yield _cores()
+    yield _memory()
+    yield _storage(config.storage.path)
+    yield _clock(datetime.now(UTC))
+    if config.http.enabled:
+        yield _port("HTTP port", config.http.host, config.http.port)
+    if config.mqtt.enabled:
+        yield from _mqtt(config)
+    yield from (_source(source.name, source.path) for source in config.source)
+
+
+def _runtime() -> Finding:
+    return Finding("onnxruntime", "ok", f"{runtime_version()} with {', '.join(available_providers())}")
+
+
+def _model(config: Config) -> Iterator[Finding]:
+    """Run the model that the configuration means on each device, and prove it on the configured one."""
+    version = None if config.model.version == "latest" else config.model.version
+    try:
+        choice = choose(config.registry.path, Wanted(config.model.name, version))
+    except EdgeError as error:
+        yield Finding("model", "fail", str(error))
+        return
+    yield from (Finding("registry", "warn", refusal) for refusal in choice.refused)
+    try:
+        bundle = open_bundle(choice.folder)
+    except ModelInvalidError as error:
+        yield Finding("model", "fail", str(error))
+        return
+    yield _provider(bundle, "cpu", needed=config.session.device == "cpu")
+    if CUDA in available_providers() or config.session.device in ("gpu", "require-gpu"):
+        yield _provider(bundle, "require-gpu", needed=config.session.device == "require-gpu")
+    yield _proof(bundle, config)
+
+
+def _provider(bundle: Bundle, device: Device, *, needed: bool) -> Finding:
+    what = "CPU" if device == "cpu" else "GPU"
+    try:
+        truth = open_session(bundle.model_path, device=device).truth
+    except EdgeError as error:
+        return Finding(what, "fail" if needed else "warn", str(error))
+    spent = ", ".join(f"{ms:.1f} ms for a batch of {size}" for size, ms in truth.warmup_ms.items())
+    return Finding(what, "ok", f"{truth.provider} runs the model: {spent}")
+
+
+def _proof(bundle: Bundle, config: Config) -> Finding:
+    session = config.session
+    try:
+        model, proof = load_and_prove(
+            bundle, device=session.device, threads=session.threads or None, batch_sizes=session.batch_sizes
+        )
+    except EdgeError as error:
+        return Finding("model", "fail", str(error))
+    if not proof.proven:
+        return Finding("model", "warn", f"{model.ref} loads, but has no golden pictures: unproven")
+    return Finding("model", "ok", f"{model.ref} is proven on {model.session.provider}: its golden pictures hold")
+
+
+def _cores() -> Finding:
+    usable, present = usable_cores(), os.cpu_count() or 1
+    limited = "" if usable == present else f" of {present}; affinity or a cgroup quota holds the others back"
+    return Finding("cores", "ok", f"{usable} usable{limited}")
+
+
+def _memory() -> Finding:
+    try:
+        entries = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
+        free_mib, total_mib = (int(entries[key].split()[0]) >> 10 for key in ("MemAvailable", "MemTotal"))
+    except (OSError, KeyError, ValueError) as error:
+        return Finding("memory", "warn", f"{MEMINFO} cannot be read: {error}")
+    limit = _cgroup_memory()
+    return Finding(
+        "memory", "ok" if free_mib >= SCARCE_MIB else "warn", f"{free_mib} MiB available of {total_mib}{limit}"
+    )
+
+
+def _cgroup_memory() -> str:
+    try:
+        text = CGROUP_MEMORY_MAX.read_text().strip()
+    except OSError:
+        return ""
+    return f"; a cgroup limits this process to {int(text) >> 20} MiB" if text.isdecimal() else ""
+
+
+def _storage(path: Path) -> Finding:
+    """Judge the disk under a folder that the daemon makes if it is not there."""
+    there = next(parent for parent in (path, *path.parents) if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        return Finding("storage", "fail", f"{there} cannot be written; change storage.path or its permissions")
+    free_mib = shutil.disk_usage(there).free >> 20
+    return Finding("storage", "ok" if free_mib >= SCARCE_MIB else "warn", f"{path}: {free_mib} MiB free")
+
+
+def _clock(now: datetime) -> Finding:
+    if now.year < EARLIEST_YEAR:
+        return Finding("clock", "fail", f"{now:%Y-%m-%d} is wrong: set the clock, or results carry false times")
+    return Finding("clock", "ok", f"{now:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _port(what: str, host: str, port: int) -> Finding:
+    """Try to bind; the port is free again at once."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        hint = "another program, or a running daemon, has it" if taken else error.strerror
+        return Finding(what, "fail", f"{host}:{port} cannot be bound: {hint}")
+    return Finding(what, "ok", f"{host}:{port} is free")
+
+
+def _mqtt(config: Config) -> Iterator[Finding]:
+    mqtt = config.mqtt
+    if not mqtt.host:
+        yield _embedded_broker()
+        yield _port("MQTT port", "127.0.0.1", mqtt.port)
+        return
+    try:
+        socket.create_connection((mqtt.host, mqtt.port), CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        yield Finding("broker", "fail", f"{mqtt.host}:{mqtt.port} does not answer: {error.strerror or error}")
+    else:
+        yield Finding("broker", "ok", f"{mqtt.host}:{mqtt.port} takes connections")
+    for path in (mqtt.ca_file, mqtt.cert_file, mqtt.key_file):
+        if path is not None and not os.access(path, os.R_OK):
+            yield Finding("broker", "fail", f"{path} cannot be read")
+
+
+def _embedded_broker() -> Finding:
+    if importlib.util.find_spec("amqtt") is None:
+        return Finding("broker", "fail", "mqtt.host is empty, but amqtt is not installed: automl-edge[demo] has it")
+    return Finding("broker", "ok", "an embedded one, on loopback")
+
+
+def _source(name: str, path: Path) -> Finding:
+    if not os.access(path, os.R_OK):
+        return Finding(f"source {name}", "fail", f"{path} is not there or cannot be read")
+    return Finding(f"source {name}", "ok", str(path))

@@ -1,0 +1,59 @@
+"""An executor for one command: the shape that suits the provider, queues of a moderate size, closed at the end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from edge.execution.admission import Admission
+from edge.execution.lanes import Lanes
+from edge.execution.pipeline import Pipeline
+from edge.ports import Executor, Model
+from edge.session import CPU, usable_cores
+
+Shape = Literal["lanes", "pipeline"]
+BATCH_SIZES = (1, 2, 4, 8, 16)
+"""Batch sizes that are warmed on a GPU."""
+QUEUE_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One way to run a model: the shape, its width in threads, and for a pipeline the largest batch."""
+
+    shape: Shape
+    workers: int
+    max_batch_size: int = 1
+    max_batch_delay_ms: float = 2.0
+
+
+def suitable(model: Model) -> Setting:
+    """Return the setting that suits the provider: a lane a core on a CPU, batches on a GPU."""
+    cores = usable_cores()
+    if model.session.provider == CPU:
+        return Setting("lanes", cores)
+    return Setting("pipeline", cores, max(model.session.batch_sizes, default=1))
+
+
+@contextmanager
+def running(model: Model, setting: Setting) -> Iterator[Executor]:
+    """Give an executor that runs ``model``; at the end it takes nothing new and drops what waits."""
+    executor = _made(setting)
+    try:
+        executor.swap(model)
+        yield executor
+    finally:
+        executor.close(timeout_s=0.0)
+
+
+def _made(setting: Setting) -> Executor:
+    queue = max(4 * setting.workers, 2 * setting.max_batch_size)
+    admission = Admission(max_pictures=queue, max_bytes=QUEUE_BYTES, workers=setting.workers)
+    if setting.shape == "lanes":
+        return Lanes(lanes=setting.workers, admission=admission)
+    return Pipeline(
+        workers=setting.workers,
+        admission=admission,
+        max_batch_size=setting.max_batch_size,
+        max_batch_delay_s=setting.max_batch_delay_ms / 1e3,
+    )
