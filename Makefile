@@ -45,4 +45,5 @@ $(VENV)/.setup: constraints/dev.txt $(VENV)/.run
 
 $(DEMO)/.drawn: | $(VENV)/.run
 	$(BIN)/automl-train data draw $(DEMO)/pictures --count 60 --seed 7
+	@mkdir -p $(DEMO)/inbox
 	@touch $@

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard
 
 from edge.bundle import Bundle
 from edge.errors import EdgeError, ModelError, ModelNotFoundError, RegistryError, StoreError, UnavailableError
@@ -14,6 +14,7 @@ from edge.registry.store import Store
 from edge.results import ModelRef, instant
 
 LATEST = "latest"
+Change = Literal["swapped", "refused", "problem"]
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class Rollout:
         swap: Callable[[Model], object],
         name: str | None = None,
         version: str = LATEST,
-        changed: Callable[[], None] = lambda: None,
+        changed: Callable[[Change], None] = lambda _: None,
     ) -> None:
         self._registry = registry
         self._store = store
@@ -49,8 +50,6 @@ class Rollout:
         self._reasons: dict[str, str] = {}
         self._problem: str | None = None
         self._lock = threading.RLock()
-        self.swaps = 0
-        self.refusals = 0
 
     @property
     def running(self) -> Model | None:
@@ -204,7 +203,6 @@ class Rollout:
         model = self._load(bundle)
         self._swap(model)
         self._running, self._created_at = model, bundle.manifest.created_at
-        self.swaps += 1
         _log.info("a model serves", extra={"model": str(model.ref), "provider": model.session.provider})
         if not model.ref.proven:
             _log.warning("this model is unproven: it has no golden pictures", extra={"model": str(model.ref)})
@@ -212,15 +210,14 @@ class Rollout:
             self._store.remember(state)
         except StoreError as error:
             _log.error("the model serves, but a restart will not remember it", extra={"reason": str(error)})
-        self._changed()
+        self._changed("swapped")
         return model
 
     def _refuse(self, candidate: Candidate, error: EdgeError) -> None:
         self._refused[candidate.digest] = str(error)
-        self.refusals += 1
         model = f"{candidate.name}:{candidate.version}"
         _log.error("a model is refused", extra={"model": model, "reason": str(error)})
-        self._changed()
+        self._changed("refused")
 
     def _note_refused(self, reasons: Mapping[str, str]) -> None:
         """Log what the registry itself refuses, once for each reason."""
@@ -234,7 +231,7 @@ class Rollout:
             self._problem = problem
             if problem is not None:
                 _log.error("the registry cannot be followed", extra={"reason": problem})
-            self._changed()
+            self._changed("problem")
 
     def _why_nothing(self, survey: Survey) -> str | None:
         if self._running is not None:

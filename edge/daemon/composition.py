@@ -31,7 +31,7 @@ from edge.proof import load_and_prove
 from edge.publishers.commands import Commands
 from edge.registry.local import LocalRegistry
 from edge.registry.store import Store
-from edge.rollout import Rollout, Watch
+from edge.rollout import Change, Rollout, Watch
 from edge.session import CUDA, available_providers, usable_cores
 
 MIB = 1 << 20
@@ -59,7 +59,9 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
     shape = choose_shape(config)
     executor = make_executor(config, shape)
     stack.callback(executor.close)
-    feed, metrics = Feed(), Metrics()
+    identity = Identity(metadata.version("automl-edge"), config.mqtt.device, shape)
+    control = DaemonControl(identity, executor=executor, messaging=messaging)
+    feed, metrics = Feed(), Metrics(snapshot=control.snapshot, version=identity.version)
     observers: list[Observer] = [feed.observe, metrics.observe]
     if config.log.results == "true" or (config.log.results == "auto" and stream.isatty()):
         observers.append(console.observe)
@@ -70,10 +72,8 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
         observers=observers,
         publish_answers=config.http.publish,
     )
-    identity = Identity(metadata.version("automl-edge"), config.mqtt.device, shape)
-    control = DaemonControl(identity, executor=executor, messaging=messaging)
     url = _start_http(config, stack, delivery=delivery, control=control, feed=feed, metrics=metrics)
-    rollout = make_rollout(config, store, executor, control)
+    rollout = make_rollout(config, store, executor, control, metrics)
     control.follow(rollout)
     rollout.start()
     watch = Watch(control.look, poll_s=config.registry.poll_s)
@@ -110,7 +110,9 @@ def make_executor(config: Config, shape: str) -> Lanes | Pipeline:
     )
 
 
-def make_rollout(config: Config, store: Store, executor: Lanes | Pipeline, control: DaemonControl) -> Rollout:
+def make_rollout(
+    config: Config, store: Store, executor: Lanes | Pipeline, control: DaemonControl, metrics: Metrics
+) -> Rollout:
     """Return what follows the configured registry and swaps models into ``executor``."""
 
     def load(bundle: Bundle) -> Model:
@@ -123,6 +125,12 @@ def make_rollout(config: Config, store: Store, executor: Lanes | Pipeline, contr
         )
         return model
 
+    def changed(change: Change) -> None:
+        count = {"swapped": metrics.swapped, "refused": metrics.refused}.get(change)
+        if count is not None:
+            count()
+        control.announce()
+
     return Rollout(
         LocalRegistry(config.registry.path),
         store,
@@ -130,7 +138,7 @@ def make_rollout(config: Config, store: Store, executor: Lanes | Pipeline, contr
         swap=executor.swap,
         name=config.model.name,
         version=config.model.version,
-        changed=control.announce,
+        changed=changed,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from edge.daemon.messaging import Messaging
 from edge.errors import ModelNotReadyError, RequestError
+from edge.metrics import Snapshot
 from edge.ports import Executor
 from edge.results import ModelRef, model_json
 from edge.rollout import Rollout, Watch
@@ -148,6 +149,21 @@ class DaemonControl:
             raise RequestError(f"there is no source {source!r}; configured: {names}")
         if not found.capture():
             raise RequestError(f"source {source!r} cannot take a frame out of turn")
+
+    def snapshot(self) -> Snapshot:
+        """Return what the metrics look up at each scrape."""
+        publisher = self._messaging.publisher if self._messaging else None
+        model = self._executor.model
+        return Snapshot(
+            ready=not self.problems(),
+            model=model.ref if model else None,
+            provider=self._provider(),
+            queue_depth=self._executor.queued,
+            queue_capacity=self._executor.capacity,
+            outbox_depth=publisher.depth if publisher else 0,
+            broker_connected=publisher.connected if publisher else None,
+            sources={str(s["name"]): str(s["state"]) for s in self._source_states()},
+        )
 
     def announce(self) -> None:
         """Publish the state, retained, if it differs from what was published last."""

@@ -15,7 +15,7 @@ from edge.ports import Model
 from edge.proof import load_and_prove
 from edge.registry.local import LocalRegistry
 from edge.registry.store import Store
-from edge.rollout import Rollout, Watch
+from edge.rollout import Change, Rollout, Watch
 from tests.fakes import CREATED_AT, edit_manifest, make_bundle, rehash, truncate
 
 
@@ -32,7 +32,7 @@ class Device:
         self.models.mkdir()
         self._root = root
         self.served: list[str] = []
-        self.changes = 0
+        self.changes: list[Change] = []
         self.start()
 
     def start(self, **config: Any) -> None:
@@ -59,8 +59,8 @@ class Device:
     def _swap(self, model: Model) -> None:
         self.served.append(str(model.ref))
 
-    def _changed(self) -> None:
-        self.changes += 1
+    def _changed(self, change: Change) -> None:
+        self.changes.append(change)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_the_newest_version_serves(device: Device) -> None:
     assert device.served == ["colours:2"]
     assert device.rollout.running is not None
     assert device.rollout.running.ref.proven
-    assert device.changes > 0
+    assert device.changes == ["swapped"]
 
 
 def test_a_new_version_is_taken(device: Device) -> None:
@@ -149,6 +149,7 @@ def test_a_broken_version_never_replaces_what_runs(device: Device, spoil: Any, r
     entry = next(e for e in device.rollout.models() if e["version"] == "2")
     assert entry["state"] == "refused"
     assert reason in entry["reason"]
+    assert device.changes.count("refused") <= 1
     assert device.rollout.problem is None
 
 
