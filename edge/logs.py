@@ -131,12 +131,12 @@ class _Mask:
         return self._known.sub(MASK, masked) if self._known else masked
 
 
-def _for_a_person(info: ExcInfo) -> str:
+def _for_a_person(exc_info: ExcInfo) -> str:
     """Return an exception without source lines: what it was, the innermost places it passed, what caused it.
 
     An EdgeError says itself what is wrong, so that its places are left out.
     """
-    return "\n".join(_lines(info[1]))
+    return "\n".join(_lines(exc_info[1]))
 
 
 def _lines(error: BaseException) -> Iterator[str]:
