@@ -1,0 +1,24 @@
+"""Handing in frames that must not be lost: wait for room instead of dropping."""
+
+import threading
+from concurrent.futures import Future
+
+from edge.errors import ModelNotReadyError, OverloadedError
+from edge.ports import Emit, Frame
+from edge.results import Result
+from edge.sources.clock import Clock
+
+LONGEST_WAIT_S = 2.0
+"""A queue that promises to clear later than this is asked again sooner."""
+
+
+def emit_patiently(emit: Emit, frame: Frame, stop: threading.Event, clock: Clock) -> Future[Result] | None:
+    """Hand a frame in, again and again until it is taken; None where ``stop`` came first. Raises StoppingError."""
+    while not stop.is_set():
+        try:
+            return emit(frame)
+        except OverloadedError as exc:
+            clock.wait(stop, min(exc.retry_after_s, LONGEST_WAIT_S))
+        except ModelNotReadyError:
+            clock.wait(stop, LONGEST_WAIT_S)
+    return None

@@ -1,0 +1,17 @@
+"""Which files are pictures, and what a file is called."""
+
+import os
+from pathlib import Path
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff"})
+"""The suffixes that AutoML's own data sets have; case does not matter."""
+
+
+def is_picture_name(name: str) -> bool:
+    """Tell whether a file's name is a picture's; hidden files are none."""
+    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+
+
+def printable(name: str) -> str:
+    """Return a file's name as text that every output can hold: bytes that are no UTF-8 become escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
