@@ -35,6 +35,7 @@ from edge.bundle.manifest import (
     Task,
     TensorInput,
     fixed_batch,
+    is_name,
     manifest_json,
     parse_manifest,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "file_entries",
     "file_problem",
     "fixed_batch",
+    "is_name",
     "manifest_and_digest",
     "manifest_json",
     "open_bundle",

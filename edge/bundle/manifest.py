@@ -1,6 +1,7 @@
 """The schema of ``manifest.json``: what a model is and expects. Strict: an unknown key or a wrong type is an error."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
@@ -36,8 +37,14 @@ def _confined(path: str) -> str:
 
 
 RelativePath = Annotated[str, AfterValidator(_confined)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+Name = Annotated[str, Field(pattern=NAME)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+def is_name(text: str) -> bool:
+    """Tell whether ``text`` may be the name or version of a model."""
+    return re.fullmatch(NAME, text) is not None
 
 
 class _Strict(BaseModel):

@@ -71,9 +71,10 @@ def sync_tree(folder: Path) -> None:
 
 
 def place(folder: Path, at: Path) -> None:
-    """Move a finished folder to ``at`` in one step. Raises StoreError, also where something is there already."""
+    """Move a finished folder to ``at`` in one step, whose parent is made where it is missing. Raises StoreError."""
     with disk_errors(f"writing {at}"):
         sync_tree(folder)
+        at.parent.mkdir(exist_ok=True)
         folder.rename(at)
         sync_folder(at.parent)
 

@@ -162,7 +162,7 @@ def register(bundle_folder: Path, root: Path) -> Bundle:
     """
     bundle = open_bundle(bundle_folder)
     target = check_free(root, bundle.manifest.name, bundle.manifest.version)
-    with partial_folder(target.parent) as partial:
+    with partial_folder(root) as partial:
         copy_bundle(bundle_folder, partial, digest=bundle.digest)
         place(partial, target)
     return open_bundle(target)

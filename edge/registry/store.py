@@ -82,8 +82,6 @@ class Store:
             registry.fetch(candidate, partial)
             _check_version(open_bundle(partial), candidate)
             folder = self._folder(kept)
-            with disk_errors(f"making {folder.parent}"):
-                folder.parent.mkdir(exist_ok=True)
             place(partial, folder)
         return open_bundle(folder)
 
