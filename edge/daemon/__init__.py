@@ -4,18 +4,19 @@ import logging
 import sys
 from contextlib import ExitStack
 
-from edge import logs
 from edge.config import Config
 from edge.daemon.composition import compose
 from edge.daemon.signals import StopSignals
 from edge.daemon.welcome import welcome
+from edge.logs import configure
 
 _log = logging.getLogger(__name__)
 
 
 def run(config: Config) -> int:
     """Run until SIGTERM or SIGINT; return the exit code. Raises ConfigError, StoreError before anything serves."""
-    logs.configure(config.log.format, config.log.level)
+    secrets = [secret.get_secret_value() for secret in (config.http.token, config.mqtt.password) if secret]
+    configure(config.log.format, config.log.level, secrets=secrets)
     with StopSignals() as stop, ExitStack() as stack:
         daemon = compose(config, stack, stream=sys.stdout)
         daemon.console.show(welcome(daemon))

@@ -19,8 +19,8 @@ from edge.bundle import Bundle
 from edge.config import Config
 from edge.console import Console
 from edge.daemon.control import DaemonControl, Identity
-from edge.daemon.inputs import start_sources
-from edge.daemon.messaging import Messaging, start_messaging
+from edge.daemon.inputs import start_sources, supervise_sources
+from edge.daemon.messaging import Messaging, open_messaging
 from edge.execution.admission import Admission
 from edge.execution.delivery import Delivery
 from edge.execution.lanes import Lanes
@@ -55,7 +55,7 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
     console = Console(stream)
     stack.callback(console.close)
     store = stack.enter_context(Store(config.storage.path))
-    messaging = start_messaging(config.mqtt, stack) if config.mqtt.enabled else None
+    messaging = open_messaging(config.mqtt, stack) if config.mqtt.enabled else None
     shape = choose_shape(config)
     executor = make_executor(config, shape)
     stack.callback(executor.close)
@@ -74,17 +74,25 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
     )
     url = _start_http(config, stack, delivery=delivery, control=control, feed=feed, metrics=metrics)
     rollout = make_rollout(config, store, executor, control, metrics)
-    control.follow(rollout)
+    sources = supervise_sources(config, delivery.emit, messaging)
+    control.follow(rollout, sources)
+    if messaging is not None:
+        _connect(messaging, control, stack)
     rollout.start()
     watch = Watch(control.look, poll_s=config.registry.poll_s)
     stack.callback(watch.close)
-    if messaging is not None:
-        commands = Commands(messaging.publisher, control, messaging.topics)
-        commands.start()
-        stack.callback(commands.close)
-    control.watch(watch, start_sources(config, delivery.emit, messaging, stack))
+    control.wakes(watch)
+    start_sources(sources, stack)
     control.announce()
     return Daemon(control, console, shape, url, messaging)
+
+
+def _connect(messaging: Messaging, control: DaemonControl, stack: ExitStack) -> None:
+    """Subscribe to commands, then let the publisher connect: what subscribes later would wait for a reconnect."""
+    commands = Commands(messaging.publisher, control, messaging.topics)
+    messaging.publisher.start()
+    commands.start()
+    stack.callback(commands.close)
 
 
 def choose_shape(config: Config) -> str:
@@ -160,7 +168,6 @@ def _start_http(
         limits=limits,
         token=config.http.token.get_secret_value() if config.http.token else None,
         device=config.mqtt.device,
-        version=metadata.version("automl-edge"),
         observe=metrics.observe_request,
     )
     server = HttpServer(app, feed=feed, host=config.http.host, port=config.http.port)

@@ -59,14 +59,14 @@ class DaemonControl:
         self._announced: Mapping[str, Any] = {}
         self._announcing = threading.Lock()
 
-    def follow(self, rollout: Rollout) -> None:
-        """Answer for a rollout from now on."""
+    def follow(self, rollout: Rollout, sources: Sequence[Supervised]) -> None:
+        """Answer for a rollout and sources from now on."""
         self._rollout = rollout
-
-    def watch(self, watch: Watch, sources: Sequence[Supervised]) -> None:
-        """Answer for sources from now on, and let ``reload`` wake ``watch``."""
-        self._watch = watch
         self._sources = tuple(sources)
+
+    def wakes(self, watch: Watch) -> None:
+        """Let ``reload`` wake ``watch`` from now on."""
+        self._watch = watch
 
     def look(self) -> None:
         """Look into the registry and publish what changed; called again and again."""

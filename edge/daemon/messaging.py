@@ -27,8 +27,8 @@ class Messaging:
         return f"{self.host}:{self.port}"
 
 
-def start_messaging(mqtt: MqttSection, stack: ExitStack) -> Messaging:
-    """Start the broker, where none is named, and the publisher. Raises ConfigError."""
+def open_messaging(mqtt: MqttSection, stack: ExitStack) -> Messaging:
+    """Start the broker, where none is named; the publisher connects when it is started. Raises ConfigError."""
     topics = Topics(mqtt.prefix, mqtt.device)
     host, port = mqtt.host, mqtt.port
     if not host:
@@ -37,7 +37,6 @@ def start_messaging(mqtt: MqttSection, stack: ExitStack) -> Messaging:
         stack.callback(broker.close)
         host, port = "127.0.0.1", broker.port
     publisher = MqttPublisher(_settings(mqtt, topics, host, port), MemoryOutbox(mqtt.queue_size))
-    publisher.start()
     stack.callback(publisher.close)
     return Messaging(publisher, topics, host, port, embedded=not mqtt.host)
 

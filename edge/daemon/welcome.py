@@ -26,6 +26,6 @@ def _places(daemon: Daemon) -> list[tuple[str, str]]:
         places.append(("predict", f"curl --data-binary @picture.jpg {daemon.url}v1/predict"))
     if daemon.messaging is not None:
         at, topics = daemon.messaging, daemon.messaging.topics
-        places.append(("results", f"mosquitto_sub -h {at.host} -p {at.port} -t '{topics.result('+')}'"))
+        places.append(("results", f"mosquitto_sub -h {at.host} -p {at.port} -t '{topics.root}/+/result'"))
         places.append(("pictures", f"mosquitto_pub -h {at.host} -p {at.port} -t {topics.root}/me/image -f picture.jpg"))
     return places
