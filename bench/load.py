@@ -18,11 +18,12 @@ HEAD_END = b"\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came back within ``seconds``; ``latencies_ms`` of good answers, ascending."""
+    """What came back within ``seconds``: ``latencies_ms`` of good answers, ascending; ``total`` with the warm-up."""
 
     seconds: float
     latencies_ms: Sequence[float]
     failed: int
+    total: int
 
     @property
     def per_s(self) -> float:
@@ -96,7 +97,7 @@ def drive(port: int, requests: Sequence[bytes], *, clients: int, seconds: float,
                 connection.socket.close()
     measured = [(status, ms) for at, status, ms in samples if at >= began]
     good = sorted(ms for status, ms in measured if status == 200)
-    return Load(seconds, good, len(measured) - len(good))
+    return Load(seconds, good, len(measured) - len(good), len(samples))
 
 
 def _connect(port: int, clients: int) -> dict[int, _Connection]:

@@ -75,16 +75,17 @@ class InProcess:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        self.pid = process.pid
         self._line()
 
-    def measure(self, way: str, seconds: float) -> float:
-        """Return pictures a second for ``lanes``, median milliseconds for ``alone``."""
+    def measure(self, way: str, seconds: float) -> Mapping[str, float]:
+        """Return ``per_s`` and ``pictures`` for ``lanes``, ``p50_ms`` for ``alone``."""
         if self._process.stdin is None:
             raise RuntimeError("the process has no standard input")
         self._process.stdin.write(f"{way} {seconds}\n")
         self._process.stdin.flush()
         answer: Mapping[str, float] = json.loads(self._line())
-        return next(iter(answer.values()))
+        return answer
 
     def _line(self) -> str:
         line = self._process.stdout.readline() if self._process.stdout else ""
@@ -106,8 +107,16 @@ def in_process(bundle: Bundle) -> Iterator[InProcess]:
 
 def pss_mib(pid: int) -> float:
     """Return the proportional set size, in MiB, of a process and its children."""
-    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    return sum(_pss_kib(member.pid) for member in family) / 1024
+    return sum(_pss_kib(member.pid) for member in _family(pid)) / 1024
+
+
+def cpu_s(pid: int) -> float:
+    """Return the seconds of processor time that a process and its children have used."""
+    return sum(sum(member.cpu_times()[:2]) for member in _family(pid))
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
 
 
 def _pss_kib(pid: int) -> int:
