@@ -44,7 +44,7 @@ def examine(config: Config) -> Iterator[Finding]:
     yield _cores()
     yield _memory()
     yield _storage(config.storage.path)
-    yield _clock(datetime.now(UTC))
+    yield clock_finding(datetime.now(UTC))
     if config.http.enabled:
         yield _port("HTTP port", config.http.host, config.http.port)
     if config.mqtt.enabled:
@@ -134,7 +134,8 @@ def _storage(path: Path) -> Finding:
     return Finding("storage", "ok" if free_mib >= SCARCE_MIB else "warn", f"{path}: {free_mib} MiB free")
 
 
-def _clock(now: datetime) -> Finding:
+def clock_finding(now: datetime) -> Finding:
+    """Judge the present time: a clock that lags years behind was never set."""
     if now.year < EARLIEST_YEAR:
         return Finding("clock", "fail", f"{now:%Y-%m-%d} is wrong: set the clock, or results carry false times")
     return Finding("clock", "ok", f"{now:%Y-%m-%d %H:%M:%S} UTC")

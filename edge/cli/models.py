@@ -13,6 +13,7 @@ def models() -> None:
 for _command in (
     catalogue.list_models,
     catalogue.pull,
+    bundles.import_model,
     bundles.verify,
     switching.activate,
     switching.rollback,

@@ -7,6 +7,7 @@ from typing import IO, Any
 
 import click
 
+from edge.cli.notices import shown_warnings
 from edge.errors import ConfigError, EdgeError
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -77,7 +78,8 @@ class Root(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command and turn what it raises into one text and an exit code."""
         try:
-            return super().invoke(ctx)
+            with shown_warnings():
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt as interrupt:

@@ -1,0 +1,124 @@
+"""``automl-edge doctor``."""
+
+import json
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.cli.examination import clock_finding
+from tests.edge.cli.conftest import Cli
+from tests.fakes import make_bundle, truncate
+
+
+@pytest.fixture
+def busy_port() -> Iterator[int]:
+    """A port of loopback that something listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def environ(registry: Path, tmp_path: Path) -> dict[str, str]:
+    """A configuration whose every need is met."""
+    return {
+        "EDGE_REGISTRY__PATH": str(registry),
+        "EDGE_STORAGE__PATH": str(tmp_path / "var"),
+        "EDGE_HTTP__PORT": "0",
+        "EDGE_MQTT__ENABLED": "false",
+    }
+
+
+def findings(cli: Cli, environ: dict[str, str], *arguments: object) -> tuple[int, dict[str, dict[str, Any]]]:
+    result = cli("doctor", "--json", *arguments, **environ)
+    report = json.loads(result.stdout)
+    assert report["ok"] == (result.exit_code == 0)
+    return result.exit_code, {finding["what"]: finding for finding in report["findings"]}
+
+
+def test_a_device_that_can_do_it(cli: Cli, environ: dict[str, str]) -> None:
+    """The model is proven, the provider timed; cores, memory, disk, clock and port are told; nothing is left behind."""
+    exit_code, found = findings(cli, environ)
+    assert exit_code == 0
+    assert "CPUExecutionProvider runs the model" in found["CPU"]["found"]
+    assert found["model"]["found"].startswith("colours:2 is proven on CPUExecutionProvider")
+    assert {"onnxruntime", "cores", "memory", "storage", "clock", "HTTP port"} <= found.keys()
+    assert not Path(environ["EDGE_STORAGE__PATH"]).exists()
+
+
+def test_a_table_for_people(cli: Cli, environ: dict[str, str]) -> None:
+    """One line a finding, whole, where nobody looks."""
+    lines = cli("doctor", **environ).stdout.splitlines()
+    assert lines[0].split() == ["what", "state", "found"]
+    assert all(line.split()[-1] for line in lines)
+    assert any(line.startswith("clock") and " ok " in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "text"),
+    [
+        ({"EDGE_REGISTRY__PATH": "/nowhere"}, "model", "cannot read the registry"),
+        ({"EDGE_MODEL__NAME": "colors"}, "model", "there are colours"),
+        ({"EDGE_SESSION__DEVICE": "require-gpu"}, "GPU", "onnxruntime"),
+        ({"EDGE_STORAGE__PATH": "/proc/self/nothing"}, "storage", "storage.path"),
+        ({"EDGE_MQTT__ENABLED": "true", "EDGE_MQTT__HOST": "127.0.0.1", "EDGE_MQTT__PORT": "1"}, "broker", "refused"),
+    ],
+)
+def test_what_the_configuration_needs_fails(
+    cli: Cli, environ: dict[str, str], change: dict[str, str], what: str, text: str
+) -> None:
+    """A need that is not met is a failure with its reason, and the exit code is 1."""
+    exit_code, found = findings(cli, environ | change)
+    assert exit_code == 1
+    assert found[what]["state"] == "fail"
+    assert text in found[what]["found"]
+
+
+def test_a_taken_port_fails(cli: Cli, environ: dict[str, str], busy_port: int) -> None:
+    """The port is named, and what may have it."""
+    exit_code, found = findings(cli, environ | {"EDGE_HTTP__PORT": str(busy_port)})
+    assert exit_code == 1
+    assert found["HTTP port"]["found"].startswith(f"127.0.0.1:{busy_port} cannot be bound")
+
+
+def test_a_broker_that_answers(cli: Cli, environ: dict[str, str], busy_port: int) -> None:
+    """A TCP connection is enough."""
+    mqtt = {"EDGE_MQTT__ENABLED": "true", "EDGE_MQTT__HOST": "127.0.0.1", "EDGE_MQTT__PORT": str(busy_port)}
+    assert findings(cli, environ | mqtt)[1]["broker"]["state"] == "ok"
+
+
+def test_sources_are_looked_for(cli: Cli, environ: dict[str, str], pictures: Path, tmp_path: Path) -> None:
+    """A folder that is there is ok, one that is not fails."""
+    path = tmp_path / "edge.toml"
+    path.write_text(
+        f'[[source]]\nkind = "folder"\nname = "in"\npath = "{pictures}"\n'
+        '[[source]]\nkind = "playback"\nname = "film"\npath = "film.mp4"\n'
+    )
+    exit_code, found = findings(cli, environ, "-c", path)
+    assert exit_code == 1
+    assert (found["source in"]["state"], found["source film"]["state"]) == ("ok", "fail")
+
+
+def test_models_that_are_not_right(cli: Cli, environ: dict[str, str], registry: Path) -> None:
+    """A broken version beside is a warning; an unproven model is one too."""
+    make_bundle(registry / "colours/3", version="3", created_at=datetime(2026, 3, 1, tzinfo=UTC), golden=False)
+    truncate(registry / "colours/2/model.onnx")
+    exit_code, found = findings(cli, environ)
+    assert exit_code == 0
+    assert (found["registry"]["state"], found["model"]["state"]) == ("warn", "warn")
+    assert "unproven" in found["model"]["found"]
+
+
+def test_a_wrong_clock_fails() -> None:
+    """A clock from before this program existed gives false times."""
+    assert clock_finding(datetime(1970, 1, 1, tzinfo=UTC)).state == "fail"
+    assert clock_finding(datetime(2030, 1, 1, tzinfo=UTC)).state == "ok"
+
+
+def test_a_wrong_configuration_is_told_first(cli: Cli) -> None:
+    """Nothing is examined for a configuration with problems."""
+    result = cli("doctor", EDGE_HTTP__PORT="x")
+    assert (result.exit_code, result.stdout) == (2, "")
