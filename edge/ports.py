@@ -119,11 +119,23 @@ class Candidate:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a look into a registry found.
+
+    ``candidates`` are the whole versions, newest first; ``refused`` tells, by ``name/version``, why a version that is
+    there is not among them.
+    """
+
+    candidates: tuple[Candidate, ...]
+    refused: Mapping[str, str]
+
+
 class Registry(Protocol):
     """The place where models are found."""
 
-    def candidates(self, name: str | None = None) -> Sequence[Candidate]:
-        """Return whole versions, newest first. Raises RegistryError."""
+    def survey(self, name: str | None = None) -> Survey:
+        """Look once: the whole versions (of ``name``), and why others are refused. Raises RegistryError."""
 
     def fetch(self, candidate: Candidate, into: Path) -> None:
         """Copy a version's files into the empty folder ``into``. Raises RegistryError, ModelNotFoundError."""

@@ -53,7 +53,7 @@ class Predictor:
         )
 
     def finish(self, outputs: NDArray[np.float32]) -> Classification:
-        """Return the prediction for one picture's raw outputs [classes]. Raises InferenceError unless they are finite."""
+        """Return the prediction for one picture's raw outputs [classes]. Raises InferenceError unless finite."""
         threshold = self._threshold if self._multilabel else None
         return classify(outputs, labels=self._labels, threshold=threshold)
 

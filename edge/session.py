@@ -1,7 +1,7 @@
 """onnxruntime: opens a graph on a device, proves which execution provider really runs it, warms it up, runs it.
 
-onnxruntime lists providers that cannot work and falls back to the CPU in silence, so nothing it was asked for is believed: the
-provider is read back from the loaded session, the nodes it was given are counted, and a run is timed.
+onnxruntime lists providers that cannot work and falls back to the CPU in silence, so nothing it was asked for is
+believed: the provider is read back from the loaded session, the nodes it was given are counted, and a run is timed.
 """
 
 import logging
@@ -72,8 +72,8 @@ def runtime_version() -> str:
 class Truth:
     """What was found out about a loaded session.
 
-    ``nodes`` counts the graph's nodes by the provider that got them. ``fallback`` says why the asked-for device does not run,
-    None where it does. ``warmup_ms`` maps each warmed batch size to the milliseconds of its last warm-up run.
+    ``nodes`` counts the graph's nodes by the provider that got them. ``fallback`` says why the asked-for device does
+    not run, None where it does. ``warmup_ms`` maps each warmed batch size to the milliseconds of its last warm-up run.
     """
 
     provider: str
@@ -101,7 +101,10 @@ class OnnxSession:
 
     @property
     def batch_sizes(self) -> tuple[int, ...]:
-        """The warmed batch sizes, ascending; empty on a CPU, where any size runs."""
+        """The only sizes that a batch may have, ascending; empty on a CPU that runs any size."""
+        fixed = self.graph.inputs[0].shape[0]
+        if isinstance(fixed, int):
+            return (fixed,)
         return tuple(sorted(self.truth.warmup_ms)) if self.provider != CPU else ()
 
     def run(self, batch: NDArray[np.float32], *, alone: bool = False) -> NDArray[np.float32]:
@@ -128,8 +131,8 @@ def open_session(
 ) -> OnnxSession:
     """Load ``model_path``, find out which provider runs it, and warm up each of ``batch_sizes``.
 
-    ``threads`` bounds one run on a CPU (None: all usable cores). Raises ModelInvalidError for a file that onnxruntime refuses and
-    DeviceError where ``device`` is ``require-gpu`` and the GPU does not run the graph.
+    ``threads`` bounds one run on a CPU (None: all usable cores). Raises ModelInvalidError for a file that onnxruntime
+    refuses and DeviceError where ``device`` is ``require-gpu`` and the GPU does not run the graph.
     """
     cores = threads or usable_cores()
     fallback = None
@@ -147,7 +150,7 @@ def open_session(
 
 
 def _try_gpu(model_path: Path, device: Device) -> tuple[ort.InferenceSession | None, str | None]:
-    """Return a session that the GPU really runs, or the reason why there is none (None where none was to be expected)."""
+    """Return a session that the GPU really runs, or why there is none (None where none was to be expected)."""
     if CUDA not in available_providers():
         reason = "this environment has onnxruntime for the CPU: install automl-edge[gpu] instead of automl-edge[cpu]"
         return None, None if device == "auto" else reason
@@ -160,7 +163,7 @@ def _try_gpu(model_path: Path, device: Device) -> tuple[ort.InferenceSession | N
     if session.get_providers()[0] != CUDA:
         return (
             None,
-            "onnxruntime fell back to the CPU: check the NVIDIA driver, CUDA 13 and cuDNN 9 (automl-edge doctor)",
+            "onnxruntime fell back to the CPU: check the NVIDIA driver, CUDA 13 and cuDNN 9",
         )
     if not _nodes(session).get(CUDA):
         return None, "onnxruntime gave no node of the graph to the GPU"
