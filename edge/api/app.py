@@ -16,6 +16,7 @@ from edge.api.operations import operation_routes, probe_routes
 from edge.api.page import page_routes
 from edge.api.predict import predict_routes
 from edge.api.results import result_routes
+from edge.errors import ConfigError
 from edge.ports import Control
 
 API_VERSION = "1"
@@ -38,7 +39,10 @@ def create_app(
     ``submit`` takes pictures, ``control`` answers for the daemon, ``feed`` holds the results to show, ``metrics``
     renders Prometheus' text. With ``token``, every route but the probes and the pages wants it. ``device`` names this
     device on the page and in the document. ``observe`` sees each request.
+    Raises ConfigError for an empty token.
     """
+    if token == "":
+        raise ConfigError("[http] token is empty; give one, or leave it out to ask for none")
     app = FastAPIOffline(
         docs_url="/docs",
         redoc_url=None,

@@ -19,6 +19,7 @@ from edge.errors import ConfigError
 BACKLOG = 512
 KEEP_ALIVE_S = 30
 HEADER_TIMEOUT_S = 10.0
+MAX_PORT = 65535
 MAX_HEADER_BYTES = 64 * 1024
 START_TIMEOUT_S = 10.0
 
@@ -87,6 +88,8 @@ class HttpServer:
 def bind(host: str, port: int) -> socket.socket:
     """Return a bound TCP socket (IPv4 or IPv6). Raises ConfigError naming the address and the remedy."""
     try:
+        if not 0 <= port <= MAX_PORT:
+            raise OverflowError("no such port")  # the resolver would take it modulo 65536
         family, kind, protocol, _, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
@@ -163,31 +166,25 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_arrived()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Count what comes while a head is not complete; the parser itself would gather it without end."""
+        super().data_received(data)
+        if self._head_timer is None:
+            self._head_bytes = 0
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
+            self.send_400_response("The request's head is too large.")
+
     def on_message_begin(self) -> None:
-        """Start counting a head."""
+        """Start waiting for a head."""
         super().on_message_begin()
-        self._head_bytes = 0
         self._await_head()
-
-    def on_url(self, url: bytes) -> None:
-        """Count."""
-        self._count(url)
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Count."""
-        self._count(name + value)
-        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Stop waiting."""
         self._head_arrived()
         super().on_headers_complete()
-
-    def _count(self, part: bytes) -> None:
-        self._head_bytes += len(part)
-        if self._head_bytes > MAX_HEADER_BYTES:
-            raise ValueError("the request's head is too large")  # the parser turns it into a 400
 
     def _await_head(self) -> None:
         if self._head_timer is None:
