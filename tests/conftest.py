@@ -24,11 +24,15 @@ def _children(before: set[psutil.Process]) -> list[psutil.Process]:
 
 
 def _tasks() -> list[str]:
-    """Return pending tasks of loops that are still running in this process."""
+    """Return pending tasks of loops that are still running in this process.
+
+    Asks for the type, since isinstance asks for ``__class__``, which lazy module proxies (torch has some) answer with a
+    warning.
+    """
     return [
         repr(o)
         for o in gc.get_objects()
-        if isinstance(o, asyncio.Task) and not o.done() and not o.get_loop().is_closed()
+        if issubclass(type(o), asyncio.Task) and not o.done() and not o.get_loop().is_closed()
     ]
 
 
