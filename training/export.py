@@ -4,7 +4,6 @@ The folder appears whole or not at all: everything is written beside it and rena
 """
 
 import json
-import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from edge.bundle import (
     Preprocessing,
     TensorInput,
     file_entries,
+    is_name,
     open_bundle,
     write_manifest,
 )
@@ -31,8 +31,6 @@ LABELS_FILE = "labels.json"
 SETTINGS_FILE = "settings.json"
 GOLDEN_FOLDER = "golden"
 GOLDEN_TOLERANCE = 0.02
-IDENTITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-"""The manifest's own rule for names and versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ def check_identity(name: str, version: str) -> None:
         UsageError: the name or the version is not one that a manifest takes.
     """
     for what, text in (("name", name), ("version", version)):
-        if not IDENTITY.fullmatch(text):
+        if not is_name(text):
             raise UsageError(
                 f"{what} {text!r}: use up to 128 letters, digits, '.', '_' and '-', a letter or digit first"
             )

@@ -117,7 +117,11 @@ def _parse_value(name: str, text: str) -> int | float | str:
     try:
         return known[name](text)
     except ValueError as exc:
-        raise HyperparameterError(f"{name}={text}: must be {_allowed()[name]}, a {known[name].__name__}") from exc
+        raise HyperparameterError(f"{name}={text}: must be {_kind(known[name])}, {_allowed()[name]}") from exc
+
+
+def _kind(parser: Callable[[str], int | float | str]) -> str:
+    return "a whole number" if parser is int else "a number"
 
 
 def _parsers() -> dict[str, Callable[[str], int | float | str]]:

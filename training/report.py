@@ -1,50 +1,58 @@
-"""The report of a cross-validation: what was judged, and how it did; a fit takes it into the manifest if both agree."""
+"""The figures of a cross-validation, and how they get into the manifest of the bundle whose recipe was judged."""
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from edge.bundle import Bundle, write_manifest
 from training.dataset.folders import Record, content_hash
-from training.errors import DataError
+from training.errors import DataError, HyperparameterError
 from training.evaluation import Confusion
+from training.hyperparameters import Hyperparameters
 from training.recipe import Recipe
 
-FIGURES = ("folds", "pictures", "accuracy", "fold_accuracies", "mistakes", "mistakes_by_class", "labels", "confusion")
 
-
-def cross_validation_report(
-    records: Sequence[Record], recipe: Recipe, judged: Confusion, fold_accuracies: Sequence[float]
-) -> dict[str, Any]:
-    """Return the report as plain JSON: subject (recipe and data) and figures."""
+def cross_validation_figures(judged: Confusion, fold_accuracies: Sequence[float]) -> dict[str, Any]:
+    """Return the figures as plain JSON."""
     return {
-        "recipe": recipe.as_dict(),
-        "dataset_sha256": content_hash(records),
         "folds": len(fold_accuracies),
         "fold_accuracies": [round(accuracy, 6) for accuracy in fold_accuracies],
         **judged.as_json(),
     }
 
 
-def figures_of(path: Path, records: Sequence[Record], recipe: Recipe) -> Mapping[str, Any]:
-    """Return the figures of a report file, after checking that it judged this recipe on these records.
+def recipe_of(bundle: Bundle) -> Recipe:
+    """Return the recipe that the local trainer wrote into a bundle's provenance.
 
     Raises:
-        DataError: the file is no report, or of another recipe or other data.
+        DataError: the bundle holds none, or one of another version of the trainer.
     """
-    report = _read(path)
-    for key, value in (("recipe", recipe.as_dict()), ("dataset_sha256", content_hash(records))):
-        if report[key] != value:
-            raise DataError(f"{path}: judged another {key}; cross-validate this one, or leave out --cross-validation")
-    return {key: report[key] for key in FIGURES}
-
-
-def _read(path: Path) -> Mapping[str, Any]:
+    provenance = bundle.manifest.provenance
     try:
-        report = json.loads(path.read_bytes())
-    except (OSError, ValueError) as exc:
-        raise DataError(f"{path}: no readable report of `automl-train crossvalidate` ({exc})") from exc
-    missing = {"recipe", "dataset_sha256", *FIGURES} - set(report if isinstance(report, dict) else ())
-    if missing or not isinstance(report, dict):
-        raise DataError(f"{path}: no report of `automl-train crossvalidate`; it lacks {', '.join(sorted(missing))}")
-    return report
+        settings = Hyperparameters(**provenance["hyperparameters"])
+        return Recipe(provenance["model_name"], settings, provenance["drawn"])
+    except (KeyError, TypeError, HyperparameterError) as exc:
+        raise DataError(f"{bundle}: its manifest holds no recipe of this trainer ({exc})") from exc
+
+
+def check_data(bundle: Bundle, records: Sequence[Record]) -> None:
+    """Make sure that a bundle was trained on these very records.
+
+    Raises:
+        DataError: the manifest names other data.
+    """
+    dataset = bundle.manifest.provenance.get("dataset", {})
+    if dataset.get("sha256") != content_hash(records):
+        raise DataError(f"{bundle}: was not trained on this data; give the folders that it was trained on")
+
+
+def record_figures(bundle: Bundle, figures: Mapping[str, Any]) -> None:
+    """Write the figures into the bundle's manifest as `metrics.cross_validation`.
+
+    Raises:
+        DataError: the manifest cannot be written.
+    """
+    metrics = {**bundle.manifest.metrics, "cross_validation": dict(figures)}
+    try:
+        write_manifest(bundle.folder, bundle.manifest.model_copy(update={"metrics": metrics}))
+    except OSError as exc:
+        raise DataError(f"{bundle.folder}: the manifest cannot be written ({exc.strerror})") from exc

@@ -1,17 +1,16 @@
 """`automl-train fit`: from class folders to a proven bundle."""
 
-import shlex
 from pathlib import Path
 
 import click
 
+from edge.session import usable_cores
 from training.cli.options import data_argument, drawn_option, model_option, set_option
 from training.cli.progress import bars
 from training.dataset.folders import read_folders
-from training.hyperparameters import Hyperparameters, parse_settings
+from training.hyperparameters import parse_settings
 from training.local.fit import Order, fit_bundle
 from training.recipe import Recipe
-from training.report import figures_of
 
 
 @click.command()
@@ -26,13 +25,6 @@ from training.report import figures_of
     show_default=True,
     help="Share held out to choose the best epoch; 0 trains on everything.",
 )
-@click.option(
-    "--cross-validation",
-    "report",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Report of `crossvalidate` on the same data and recipe, to go into the manifest.",
-)
 @click.option("--name", default="classifier", show_default=True, help="The model's name.")
 @click.option("--version", default="1", show_default=True, help="The model's version.")
 @click.option(
@@ -41,6 +33,7 @@ from training.report import figures_of
     metavar="DIR",
     help="Folder of the bundle.  [default: models/NAME/VERSION]",
 )
+@click.option("--threads", type=click.IntRange(1), help="Threads to train on.  [default: all cores]")
 def fit(  # noqa: PLR0913 - one parameter an option, as click passes them
     data: tuple[Path, ...],
     *,
@@ -48,10 +41,10 @@ def fit(  # noqa: PLR0913 - one parameter an option, as click passes them
     settings: tuple[str, ...],
     drawn: int,
     validation_data_size: float,
-    report: Path | None,
     name: str,
     version: str,
     output: Path | None,
+    threads: int | None,
 ) -> None:
     """Train a network on DATA/<class>/<picture> and end with a proven bundle."""
     recipe, records = Recipe(model, parse_settings(settings), drawn), read_folders(data)
@@ -60,19 +53,9 @@ def fit(  # noqa: PLR0913 - one parameter an option, as click passes them
         version=version,
         recipe=recipe,
         validation_data_size=validation_data_size,
-        command=command_of(recipe, validation_data_size, name, version),
-        metrics={"cross_validation": figures_of(report, records, recipe)} if report else {},
+        threads=threads or usable_cores(),
     )
     folder = output or Path("models") / name / version
     with bars() as shown:
         bundle = fit_bundle(records, order, folder, lambda step: shown.training("training", step))
     click.echo(f"{bundle} is proven and lies in {folder}")
-
-
-def command_of(recipe: Recipe, validation_data_size: float, name: str, version: str) -> str:
-    """Return the command that makes this model again: every setting that is not the default, without paths."""
-    defaults = Hyperparameters().as_dict()
-    changed = [f"{key}={value}" for key, value in recipe.settings.as_dict().items() if value != defaults[key]]
-    words = ["automl-train", "fit", "DATA", "--model", recipe.model, "--drawn", str(recipe.drawn)]
-    words += ["--validation-data-size", f"{validation_data_size:g}", "--name", name, "--version", version]
-    return shlex.join(words + [word for setting in changed for word in ("--set", setting)])

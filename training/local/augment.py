@@ -21,7 +21,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class AugmentRange:
     """How far a random view may go from the picture."""
 
-    area: tuple[float, float] = (0.6, 1.0)  # share of the picture's area
+    area: tuple[float, float] = (0.65, 1.0)  # share of the picture's area
     aspect: tuple[float, float] = (0.75, 4 / 3)
     contrast: tuple[float, float] = (0.8, 1.25)  # factor on the distance from the picture's own mean
     brightness: tuple[float, float] = (-0.1, 0.1)  # added, in units of the full range

@@ -1,8 +1,9 @@
 """From class folders to a proven bundle with the local trainer."""
 
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ from torch import nn
 
 from edge.bundle import Bundle
 from edge.proof import load_and_prove
-from edge.session import usable_cores
 from training.dataset.folders import Record, classes_of, content_hash
 from training.dataset.split import Split, hold_out
 from training.errors import DataError
 from training.evaluation import confusion
 from training.export import Draft, check_identity, check_target, write_bundle
+from training.hyperparameters import Hyperparameters
 from training.local import golden
 from training.local.examples import Examples, validation_inputs
 from training.local.graph import check_parity, write_graph
@@ -35,17 +36,14 @@ class Order:
     """What is to be made.
 
     `validation_data_size` is the share of each class (0..1) held out to choose the best epoch; 0 trains on everything.
-    `metrics` and `command` go into the manifest beside what the fit itself finds out. The same seed gives the same
-    network on the same number of `threads`; on another the sums differ in their last bits.
+    The same seed gives the same network on the same number of `threads`; on another the sums differ in their last bits.
     """
 
     name: str
     version: str
     recipe: Recipe
     validation_data_size: float = 0.2
-    command: str = ""
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    threads: int = field(default_factory=usable_cores)
+    threads: int
 
 
 def fit_bundle(records: Sequence[Record], order: Order, folder: Path, watch: Watch) -> Bundle:
@@ -71,6 +69,16 @@ def fit_bundle(records: Sequence[Record], order: Order, folder: Path, watch: Wat
 
     side = order.recipe.settings.validation_crop_size
     return write_bundle(folder, draft, lambda path: write_graph(network, side, path), prove)
+
+
+def command_of(order: Order) -> str:
+    """Return the command that makes this model again: every setting that is not the default, without paths."""
+    recipe, defaults = order.recipe, Hyperparameters().as_dict()
+    changed = [f"{key}={value}" for key, value in recipe.settings.as_dict().items() if value != defaults[key]]
+    words = ["automl-train", "fit", "DATA", "--name", order.name, "--version", order.version, "--model", recipe.model]
+    words += ["--drawn", str(recipe.drawn), "--validation-data-size", f"{order.validation_data_size:g}"]
+    words += ["--threads", str(order.threads)]
+    return shlex.join(words + [word for setting in changed for word in ("--set", setting)])
 
 
 def _check_classes(records: Sequence[Record]) -> list[str]:
@@ -99,7 +107,7 @@ def _draft(network: nn.Module, records: Sequence[Record], examples: Examples, sp
         settings=recipe.settings,
         golden=golden.choose(network, candidates, classes, preprocessing(recipe.settings)),
         provenance=_provenance(records, order, split),
-        metrics={**order.metrics, **_held_out_metrics(network, examples.subset(split.held_out), classes, order)},
+        metrics=_held_out_metrics(network, examples.subset(split.held_out), classes, order),
     )
 
 
@@ -114,7 +122,7 @@ def _provenance(records: Sequence[Record], order: Order, split: Split) -> dict[s
     recipe = order.recipe
     return {
         "trainer": "automl-train local",
-        "command": order.command,
+        "command": command_of(order),
         **recipe.as_dict(),
         "dataset": {
             "pictures": len(records),

@@ -1,7 +1,8 @@
 """The smallest honest trainer: seeded, from scratch, on CPU, one network, one pass over all pictures an epoch.
 
-Label smoothing (0.1; Szegedy et al. 2015, arXiv:1512.00567) is always on. The weights of the best epoch by held-out
-accuracy are kept; without held-out pictures, those of the last epoch.
+Label smoothing (0.1; Szegedy et al. 2015, arXiv:1512.00567) is always on. What is judged and kept is a moving average
+of the weights (Polyak and Juditsky 1992): that of the best epoch by held-out accuracy or, with nothing held out, of the
+last.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from training.local.examples import Examples, validation_inputs
 from training.local.schedule import learning_rate_factor
 
 LABEL_SMOOTHING = 0.1
+AVERAGE_DECAY = 0.998
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Fit:
         self._loss = nn.CrossEntropyLoss(
             weight=_class_weights(training.labels, settings.weighted_loss), label_smoothing=LABEL_SMOOTHING
         )
+        self._average = _Average(network)
         self._best = _Best(settings)
 
     def run(self, watch: Watch) -> None:
@@ -63,8 +66,7 @@ class Fit:
             self._run_epoch(epoch, watch)
             if self._best.is_stale(epoch):
                 break
-        if self._best.state is not None:
-            self._network.load_state_dict(self._best.state)
+        self._network.load_state_dict(self._best.state or self._average.network.state_dict())
         self._network.eval()
 
     def _run_epoch(self, epoch: int, watch: Watch) -> None:
@@ -101,17 +103,39 @@ class Fit:
         loss.backward()
         self._optimizer.step()
         self._scheduler.step()
+        self._average.follow(self._network)
         return logits.detach(), float(loss.detach())
 
     def _judge(self, epoch: int) -> float | None:
         due = epoch % self._settings.evaluation_frequency == 0 or epoch == self._settings.number_of_epochs
         if self._held_out is None or not due:
             return None
-        accuracy = _hits(predict(self._network, self._held_out, self._settings), self._held_out.labels) / len(
-            self._held_out
-        )
-        self._best.offer(accuracy, epoch, self._network)
+        average, held_out = self._average.network, self._held_out
+        accuracy = _hits(predict(average, held_out, self._settings), held_out.labels) / len(held_out)
+        self._best.offer(accuracy, epoch, average)
         return accuracy
+
+
+class _Average:
+    """A copy of the network whose weights and BatchNorm statistics trail as an exponential moving average.
+
+    The decay starts low, so that a short fit is not held back by its first steps.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = deepcopy(network).eval()
+        self._steps = 0
+
+    @torch.no_grad()
+    def follow(self, network: nn.Module) -> None:
+        """Move towards the network as it is now."""
+        self._steps += 1
+        decay = min(AVERAGE_DECAY, (1 + self._steps) / (10 + self._steps))
+        for mine, current in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
+            if mine.is_floating_point():
+                mine.lerp_(current, 1 - decay)
+            else:
+                mine.copy_(current)
 
 
 class _Best:
