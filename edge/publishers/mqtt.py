@@ -27,8 +27,6 @@ from edge.publishers.mqtt_window import Window
 from edge.publishers.outbox import Message, Outbox
 from edge.results import Result, result_json
 
-CONNACK_TIMEOUT_S = 5.0
-"""How long a broker may take to accept or refuse a connection."""
 GOODBYE_S = 1.0
 """How long, at most, the offline state may take to be acknowledged at closing."""
 BRIEF_S = 5.0
@@ -193,7 +191,7 @@ class MqttPublisher:
                 return event
 
     def _await_acceptance(self, connection: Connection) -> bool:
-        deadline = time.monotonic() + CONNACK_TIMEOUT_S
+        deadline = time.monotonic() + self._settings.answer_timeout_s
         while True:
             by = min(deadline, self._close_by) if self._closing.is_set() else deadline
             match self._next_event(connection, by):

@@ -62,6 +62,7 @@ class MqttSettings:
     """One broker and how this device appears there.
 
     ``keepalive_s`` is how often the connection is probed: a broker that hangs is noticed after about twice that.
+    ``connect_timeout_s`` is for the network, ``answer_timeout_s`` for the broker to accept or refuse the connection.
     ``window`` is how many messages may be on their way unacknowledged. ``reconnect_min_s`` and ``reconnect_max_s``
     bound the wait between two tries, give or take a quarter. ``client_id`` must be this device's alone: the broker
     keeps its session by that name.
@@ -78,6 +79,7 @@ class MqttSettings:
     keepalive_s: int = 20
     window: int = 20
     connect_timeout_s: float = 4.0
+    answer_timeout_s: float = 5.0
     reconnect_min_s: float = 1.0
     reconnect_max_s: float = 8.0
 

@@ -76,9 +76,7 @@ class Journal:
             raise self._explained("written", exc) from exc
 
     def _explained(self, what: str, exc: OSError) -> SourceError:
-        msg = (
-            f"the journal {self._path} cannot be {what}: {exc.strerror}; check storage.path, its rights and free space"
-        )
+        msg = f"the journal {self._path} cannot be {what}: {exc.strerror}; check its folder's rights and free space"
         return SourceError(msg)
 
 

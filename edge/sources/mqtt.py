@@ -51,8 +51,16 @@ class MqttImages:
 
     kind = "mqtt"
 
-    def __init__(self, subscriptions: Subscriptions, *, name: str = "mqtt", clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        subscriptions: Subscriptions,
+        *,
+        name: str = "mqtt",
+        max_waiting_bytes: int = MAX_WAITING_BYTES,
+        clock: Clock | None = None,
+    ) -> None:
         self._name = name
+        self._max_waiting_bytes = max_waiting_bytes
         self._clock = clock or SystemClock()
         self._events: queue.SimpleQueue[Arrival | Answered] = queue.SimpleQueue()
         self._pending: deque[tuple[Arrival, Future[Result]]] = deque()
@@ -96,7 +104,7 @@ class MqttImages:
             message.acknowledge()
             return
         with self._counting:
-            fits = self._waiting_bytes + len(message.payload) <= MAX_WAITING_BYTES or self._waiting_bytes == 0
+            fits = self._waiting_bytes + len(message.payload) <= self._max_waiting_bytes or self._waiting_bytes == 0
             self._waiting_bytes += len(message.payload) if fits else 0
             self._dropped += 0 if fits else 1
         if fits:
