@@ -17,9 +17,9 @@ from PIL import Image
 from edge.bundle import Colour, Preprocessing, Range
 from edge.preprocess.decode import MAX_PIXELS, picture
 
-MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+MEAN = np.array([0.485, 0.456, 0.406])
 """ImageNet's mean of red, green and blue in 0..1 (torchvision's constants)."""
-STD = np.array([0.229, 0.224, 0.225], np.float32)
+STD = np.array([0.229, 0.224, 0.225])
 """ImageNet's standard deviation of red, green and blue in 0..1."""
 FINE_EDGE = 4096
 """Longest edge in pixels up to which a ``box`` in Pillow's single precision is exact enough at any scale."""
@@ -32,17 +32,22 @@ Box = tuple[float, float, float, float]
 """Left, top, right, bottom in the picture's pixels."""
 Part = tuple[int, int, int, int]
 """Left, top, right, bottom in the resized picture's pixels."""
+Affine = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""A factor and a summand for each channel: float32 [3, 1, 1]."""
 
 
-def _tables() -> Mapping[Range, NDArray[np.float32]]:
-    grey = np.arange(256, dtype=np.float32)
-    unit = grey / np.float32(255)
-    imagenet = (unit - MEAN[:, np.newaxis]) / STD[:, np.newaxis]
-    return MappingProxyType({"imagenet": imagenet, "0-1": np.tile(unit, (3, 1)), "0-255": np.tile(grey, (3, 1))})
+def _affine(scale: NDArray[np.float64], offset: NDArray[np.float64]) -> Affine:
+    return scale.astype(np.float32).reshape(3, 1, 1), offset.astype(np.float32).reshape(3, 1, 1)
 
 
-TABLES = _tables()
-"""For each value range, what each grey level 0..255 of red, green and blue becomes: float32 [3, 256]."""
+AFFINE: Mapping[Range, Affine] = MappingProxyType(
+    {
+        "imagenet": _affine(1 / (255 * STD), -MEAN / STD),
+        "0-1": _affine(np.full(3, 1 / 255), np.zeros(3)),
+        "0-255": _affine(np.ones(3), np.zeros(3)),
+    }
+)
+"""For each value range, what red, green and blue are multiplied by and what is added then."""
 
 
 def prepare(
@@ -119,10 +124,12 @@ def _padded(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def normalise(pixels: NDArray[np.uint8], *, colour: Colour, value_range: Range) -> NDArray[np.float32]:
-    """Return float32 [3, height, width] for uint8 [height, width] grey or [height, width, 3] RGB, by table look-up."""
-    planes = np.empty((3, *pixels.shape[:2]), np.float32)
-    for channel, table in enumerate(TABLES[value_range]):
-        plane = planes[channel if colour == "rgb" else 2 - channel]
-        # Every uint8 is a valid index; "clip" only spares numpy a buffer.
-        np.take(table, pixels if pixels.ndim == 2 else pixels[..., channel], out=plane, mode="clip")
-    return planes
+    """Return float32 [3, height, width] for uint8 [height, width] grey or [height, width, 3] RGB.
+
+    One multiplication and one addition a value: within 1e-6 of the formula.
+    """
+    scale, offset = AFFINE[value_range]
+    planes = pixels[np.newaxis] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    tensor: NDArray[np.float32] = np.multiply(planes, scale, dtype=np.float32)
+    tensor += offset
+    return tensor if colour == "rgb" else np.ascontiguousarray(tensor[::-1])

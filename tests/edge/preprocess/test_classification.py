@@ -203,9 +203,9 @@ RANGES: tuple[tuple[Range, NDArray[np.float64]], ...] = (
 
 @pytest.mark.parametrize(("value_range", "expected"), RANGES)
 def test_each_value_range_is_exact(value_range: Range, expected: NDArray[np.float64]) -> None:
-    """Every grey level becomes the formula's value to single precision."""
+    """Every grey level becomes the formula's value, to single precision."""
     found = normalise(_ramp(), colour="rgb", value_range=value_range)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=5e-7)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("value_range", ["imagenet", "0-1", "0-255"])
