@@ -17,6 +17,7 @@ from edge.proof import Proof, load_and_prove
 from edge.session import Device
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+TASK_HELP = "image-classification or image-classification-multilabel: the graph does not tell them apart."
 
 
 def _choice(values: Any) -> click.Choice[str]:
@@ -34,7 +35,7 @@ def _choice(values: Any) -> click.Choice[str]:
     metavar="DIR",
     help="Pictures with known answers: answers.jsonl, answers.csv, or one folder a class.",
 )
-@click.option("--task", type=_choice(Task), help="What the graph alone does not tell: multi-class or multi-label.")
+@click.option("--task", type=_choice(Task), metavar="TASK", help=TASK_HELP)
 @click.option("--family", type=_choice(Family), help="Family of the network.")
 @click.option("--range", "value_range", type=_choice(Range), help="What pixel values become.")
 @click.option("--rule", type=_choice(Rule), help="How a picture is resized.")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from edge.bundle import manifest_and_digest, read_manifest
+from edge.bundle import Task, manifest_and_digest, read_manifest
 from edge.cli.options import json_option, registry_option
 from edge.cli.rows import json_text
 from edge.cli.selection import ModelSpec, Wanted, choose
@@ -14,6 +14,14 @@ from edge.cli.terminal import show, size_text, table
 from edge.ports import Candidate, Survey
 from edge.registry.local import LocalRegistry, register
 from edge.results import instant
+
+TASKS: Mapping[Task, str] = {
+    "image-classification": "multi-class",
+    "image-classification-multilabel": "multi-label",
+    "image-object-detection": "detection",
+    "image-instance-segmentation": "segmentation",
+}
+"""What a task is called where there is little room."""
 
 
 @click.command("list")
@@ -66,7 +74,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     return [
         f"{row['name']}:{row['version']}",
         row["created_at"][:10],
-        row["task"].removeprefix("image-"),
+        TASKS[row["task"]],
         str(row["golden"]) if row["golden"] else "none",
         size_text(row["size_bytes"]),
         "latest" if row["latest"] else "older",

@@ -10,9 +10,8 @@ from pathlib import Path
 from edge.errors import InferenceError, InputError, OverloadedError
 from edge.ports import Executor
 from edge.results import Failure, Outcome, Prediction
+from edge.sources.pictures import is_picture_name, printable
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff"})
-"""Files of a folder that are taken for pictures: the suffixes that AutoML's own data sets have, in any case."""
 MAX_FILE_BYTES = 1 << 30
 """Largest file that is read."""
 
@@ -43,14 +42,14 @@ def find(arguments: Iterable[str], *, recursive: bool = True) -> Iterator[Pictur
         if Path(argument).is_dir():
             yield from _in_folder(argument.rstrip("/") or "/", Path(argument), recursive=recursive)
         else:
-            yield Picture(_printable(argument), Path(argument))
+            yield Picture(printable(argument), Path(argument))
 
 
 def _in_folder(text: str, folder: Path, *, recursive: bool) -> Iterator[Picture]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
-        yield Picture(_printable(text), folder)
+        yield Picture(printable(text), folder)
         return
     for entry in entries:
         below = f"{text.removesuffix('/')}/{entry.name}"
@@ -59,13 +58,8 @@ def _in_folder(text: str, folder: Path, *, recursive: bool) -> Iterator[Picture]
         if entry.is_dir(follow_symlinks=False):
             if recursive:
                 yield from _in_folder(below, Path(entry.path), recursive=True)
-        elif Path(entry.name).suffix.lower() in SUFFIXES:
-            yield Picture(_printable(below), Path(entry.path))
-
-
-def _printable(path: str) -> str:
-    """Return a path as text that every output can hold: bytes that are no UTF-8 become escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+        elif is_picture_name(entry.name):
+            yield Picture(printable(below), Path(entry.path))
 
 
 @dataclass(frozen=True, slots=True)

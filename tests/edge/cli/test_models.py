@@ -39,8 +39,8 @@ def test_list_shows_the_newest_first(cli: Cli, registry: Path) -> None:
     assert result.exit_code == 0
     assert [line.split() for line in result.stdout.splitlines()] == [
         ["model", "created", "task", "golden", "size", "state"],
-        ["colours:2", "2026-02-01", "classification", "5", "1.4", "KiB", "latest"],
-        ["colours:1", "2026-01-01", "classification", "5", "1.4", "KiB", "older"],
+        ["colours:2", "2026-02-01", "multi-class", "5", "1.4", "KiB", "latest"],
+        ["colours:1", "2026-01-01", "multi-class", "5", "1.4", "KiB", "older"],
     ]
 
 

@@ -42,7 +42,7 @@ def daemon() -> Iterator[FakeDaemon]:
 
     with HTTPServer(("127.0.0.1", 0), Answer) as server:
         fake.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield fake
         server.shutdown()
