@@ -144,13 +144,13 @@ def _preprocessing(
     if options.crop is not None and set_crop not in (None, options.crop):
         set_resize = None  # the settings are of another model
     crop = options.crop if options.crop is not None else _crop(entry, set_crop)
+    _check_crop(entry, crop)
     resize = options.resize if options.resize is not None else set_resize or (RESIZE if crop == CROP else None)
     if resize is None:
         raise ConfigError(
             f"the graph takes {crop} x {crop} pixels; to what side pictures are resized before the crop stands in "
             "settings.json (valid_resize_size): put it beside model.onnx, or pass --resize"
         )
-    _check_crop(entry, crop)
     if not (1 <= resize <= MAX_SIDE and 1 <= crop <= MAX_SIDE):
         raise ConfigError(f"--resize {resize} and --crop {crop} must be pixels between 1 and {MAX_SIDE}")
     if options.rule == "square" and resize < crop:

@@ -133,18 +133,16 @@ def clearly_better(one: Fit, other: Fit) -> bool:
     """Tell whether the difference between two fits is more than these pictures' chance.
 
     With known probabilities: three times closer and more than 0.01. With labels: at least two pictures, and a tenth of
-    all, more; or no fewer pictures and less than half the log-loss, by more than 0.1.
+    all, more; or no fewer pictures and less than half the log-loss, by more than 0.2. The log-loss says nothing for
+    0-255 against smaller ranges: a graph that is fed larger numbers answers more firmly, be it right or wrong.
     """
     if one.exact:
         return other.loss > 3 * one.loss + 0.01
     lead = one.hits - other.hits
     if lead >= max(2, 0.1 * len(one.right)):
         return True
-    return lead >= 0 and other.loss > 2 * one.loss + 0.1
-
-
-def _rank(one: Fit) -> tuple[float, float]:
-    return (-one.loss, one.hits) if one.exact else (one.hits, -one.loss)
+    only_louder = one.recipe.range == "0-255" != other.recipe.range
+    return lead >= 0 and not only_louder and other.loss > 2 * one.loss + 0.2
 
 
 def judge(fits: Sequence[Fit], chosen: Recipe) -> Fit:
@@ -152,23 +150,26 @@ def judge(fits: Sequence[Fit], chosen: Recipe) -> Fit:
 
     Raises ModelInvalidError naming the right recipe and the arguments for it, or saying that none is right.
     """
-    best = max(fits, key=_rank)
-    least = LEAST_RIGHT * len(best.right)
-    if best.hits < least:
+    good = [one for one in fits if one.hits >= LEAST_RIGHT * len(one.right) and not _beaten(one, fits)]
+    if not good:
+        best = max(fits, key=lambda one: (one.hits, -one.loss))
         raise ModelInvalidError(
             f"the known answers do not come out, whatever range, rule and colour order: at best {best} with "
             f"{best.recipe.named(PARTS)}; are they answers of this model, and is labels.json its own?"
         )
     mine = next(one for one in fits if one.recipe == chosen)
-    if clearly_better(best, mine) or mine.hits < least:
-        raise ModelInvalidError(_correction(mine, _nearest(fits, best, chosen)))
+    if mine not in good:
+        raise ModelInvalidError(_correction(mine, min(good, key=lambda one: _distance_from(chosen, one))))
     return mine
 
 
-def _nearest(fits: Sequence[Fit], best: Fit, chosen: Recipe) -> Fit:
-    """Return, of the recipes as good as the best, the one that changes least."""
-    good = [one for one in fits if not clearly_better(best, one) and one.hits >= LEAST_RIGHT * len(one.right)]
-    return min(good, key=lambda one: (len(one.recipe.differences(chosen)), [-value for value in _rank(one)]))
+def _beaten(one: Fit, fits: Sequence[Fit]) -> bool:
+    return any(clearly_better(other, one) for other in fits)
+
+
+def _distance_from(chosen: Recipe, one: Fit) -> tuple[float, ...]:
+    """Sort key among good fits: what changes least, then AutoML's default range, then what fits best."""
+    return (len(one.recipe.differences(chosen)), -one.hits, one.recipe.range != "imagenet", one.loss)
 
 
 def _correction(mine: Fit, right: Fit) -> str:
