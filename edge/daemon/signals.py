@@ -1,13 +1,16 @@
-"""SIGTERM and SIGINT: the first asks for a clean stop, the second ends the process at once."""
+"""SIGTERM and SIGINT: the first asks for a clean stop, one that comes later ends the process at once."""
 
 import os
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Self
 
 WAIT_S = 3600.0
 """A wait without limit would, on some systems, keep Python from running the signal's handler."""
+SAME_REQUEST_S = 1.0
+"""Signals this close together are one request: make and shells pass on a signal that the process group got already."""
 
 
 class StopSignals:
@@ -15,6 +18,7 @@ class StopSignals:
 
     def __init__(self) -> None:
         self._asked = threading.Event()
+        self._asked_at = 0.0
         self._before: dict[signal.Signals, signal._HANDLER] = {}
 
     def wait(self) -> None:
@@ -34,6 +38,9 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _received(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
-        if self._asked.is_set():
+        now = time.monotonic()
+        if not self._asked.is_set():
+            self._asked_at = now
+            self._asked.set()
+        elif now - self._asked_at > SAME_REQUEST_S:
             os._exit(128 + number)
-        self._asked.set()
