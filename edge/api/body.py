@@ -29,6 +29,7 @@ class Intake:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._all_bytes = max(limits.max_buffered_bytes, limits.max_body_bytes)  # a lone body always has room
         self._held_bytes = 0
 
     @asynccontextmanager
@@ -71,7 +72,7 @@ class Intake:
         self._held_bytes += len(chunk)
         if body.size_bytes > self._limits.max_body_bytes:
             raise self._too_large()
-        if self._held_bytes > self._limits.max_buffered_bytes:
+        if self._held_bytes > self._all_bytes:
             raise OverloadedError("too many large requests at once; try again later")
         return bool(message.get("more_body", False))
 

@@ -100,7 +100,7 @@ def test_a_client_that_leaves_within_its_body_leaves_nothing_behind(serve: Serve
 def test_all_bodies_together_are_bounded(serve: Serve) -> None:
     """A second large request is told to come back while the first holds the memory, and served afterwards."""
     held = Held()
-    client = serve(submit=held, limits=Limits(max_buffered_bytes=1500))
+    client = serve(submit=held, limits=Limits(max_body_bytes=1500, max_buffered_bytes=1500))
     with connect(client) as first:
         first.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + b"a" * 1000)
         assert held.arrived.acquire(timeout=10)
