@@ -85,9 +85,11 @@ class Delivery:
     def _advance(self, source: str) -> None:
         """Deliver from the head of a source's line as far as it is answered."""
         with self._lining:
-            line = self._lines[source]
+            line = self._lines.get(source, deque())
             while line and line[0].outcome.done():
                 self._deliver_awaited(line.popleft())
+            if not line:  # senders choose names freely; a line is kept only while somebody stands in it
+                self._lines.pop(source, None)
 
     def _deliver_awaited(self, awaited: Awaited) -> None:
         """Deliver what the picture itself led to; a frame that was never worked on fails and may be emitted again."""
