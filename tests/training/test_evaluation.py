@@ -5,7 +5,7 @@ import pytest
 from training.evaluation import confusion
 
 
-def test_counts():
+def test_counts() -> None:
     """Rows are true classes, columns answers; mistakes are what lies off the diagonal."""
     judged = confusion(["a", "b", "c"], true=[0, 0, 1, 1, 2], answered=[0, 1, 1, 1, 0])
     assert judged.counts.tolist() == [[1, 1, 0], [0, 2, 0], [1, 0, 0]]
@@ -13,7 +13,7 @@ def test_counts():
     assert judged.mistakes_by_class() == {"a": 1, "b": 0, "c": 1}
 
 
-def test_json_is_plain():
+def test_json_is_plain() -> None:
     """The figures go into a manifest as they are."""
     figures = confusion(["a", "b"], [0, 1], [0, 0]).as_json()
     assert figures == {
@@ -26,6 +26,6 @@ def test_json_is_plain():
     }
 
 
-def test_nothing_judged_is_no_success():
+def test_nothing_judged_is_no_success() -> None:
     """Without pictures the accuracy is zero, not one."""
     assert confusion(["a"], [], []).accuracy == 0

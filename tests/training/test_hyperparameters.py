@@ -6,7 +6,7 @@ from training.errors import HyperparameterError
 from training.hyperparameters import Hyperparameters, parse_settings
 
 
-def test_defaults_are_automls():
+def test_defaults_are_automls() -> None:
     """The defaults are those that Azure publishes for multi-class classification."""
     settings = parse_settings([])
     assert settings.number_of_epochs == 15
@@ -18,7 +18,7 @@ def test_defaults_are_automls():
     assert (settings.validation_resize_size, settings.validation_crop_size) == (256, 224)
 
 
-def test_settings_are_parsed_by_type():
+def test_settings_are_parsed_by_type() -> None:
     """Values become the type of their key; of a key given twice the last counts; spaces do not matter."""
     settings = parse_settings(["learning_rate=3e-3", "number_of_epochs = 4", "optimizer=adamw", "number_of_epochs=5"])
     assert settings == Hyperparameters(learning_rate=0.003, number_of_epochs=5, optimizer="adamw")
@@ -39,7 +39,7 @@ def test_settings_are_parsed_by_type():
         ("weighted_loss=3", "weighted_loss=3: must be one of 0, 1, 2"),
     ],
 )
-def test_wrong_settings_are_explained(setting, message):
+def test_wrong_settings_are_explained(setting: str, message: str) -> None:
     """The error names the key and what it allows."""
     with pytest.raises(HyperparameterError, match=message):
         parse_settings([setting])

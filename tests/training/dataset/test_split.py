@@ -11,7 +11,7 @@ from training.errors import DataError
 LABELS = ["a"] * 23 + ["b"] * 10 + ["c"] * 7
 
 
-def test_every_record_is_held_out_once():
+def test_every_record_is_held_out_once() -> None:
     """Over all folds each record is held out exactly once and is never trained on in that fold."""
     splits = k_fold(LABELS, 5, seed=1)
     assert sorted(np.concatenate([split.held_out for split in splits])) == list(range(len(LABELS)))
@@ -20,7 +20,7 @@ def test_every_record_is_held_out_once():
         assert len(split.training) + len(split.held_out) == len(LABELS)
 
 
-def test_folds_are_stratified():
+def test_folds_are_stratified() -> None:
     """No class has two more records in one fold than in another, and the folds are of equal size."""
     splits = k_fold(LABELS, 5, seed=1)
     counts = [Counter(LABELS[i] for i in split.held_out) for split in splits]
@@ -30,21 +30,21 @@ def test_folds_are_stratified():
     assert {len(split.held_out) for split in splits} == {8}
 
 
-def test_same_seed_same_split():
+def test_same_seed_same_split() -> None:
     """The seed alone decides."""
     first, again, other = (k_fold(LABELS, 3, seed)[0].held_out.tolist() for seed in (4, 4, 5))
     assert first == again != other
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.2, {"a": 5, "b": 2, "c": 1}), (0.01, {"a": 1, "b": 1, "c": 1})])
-def test_hold_out_takes_a_share_of_each_class(share, expected):
+def test_hold_out_takes_a_share_of_each_class(share: float, expected: dict[str, int]) -> None:
     """Each class gives its share, and at least one record."""
     split = hold_out(LABELS, share, seed=0)
     assert Counter(LABELS[i] for i in split.held_out) == expected
     assert not set(split.training) & set(split.held_out)
 
 
-def test_too_few_records_are_named():
+def test_too_few_records_are_named() -> None:
     """A class that cannot be split is named with its size."""
     with pytest.raises(DataError, match="'c' has 7 picture"):
         k_fold(LABELS, 8, seed=0)

@@ -9,11 +9,11 @@ from training.local.augment import Augment, AugmentRange, normalise  # noqa: E40
 STILL = AugmentRange(area=(1, 1), aspect=(1, 1), contrast=(1, 1), brightness=(0, 0))
 
 
-def _augment(seed, size=32, ranges=None):
+def _augment(seed: int, size: int = 32, ranges: AugmentRange | None = None) -> Augment:
     return Augment(size, torch.Generator().manual_seed(seed), ranges)
 
 
-def test_views_have_the_asked_size():
+def test_views_have_the_asked_size() -> None:
     """Pictures of any size and aspect become normalised squares."""
     pictures = [torch.randint(0, 256, (3, h, w), dtype=torch.uint8) for h, w in ((40, 40), (20, 90), (200, 33), (8, 8))]
     views = _augment(0)(pictures)
@@ -22,14 +22,14 @@ def test_views_have_the_asked_size():
     assert views.isfinite().all()
 
 
-def test_same_seed_same_views():
+def test_same_seed_same_views() -> None:
     """The seed alone decides what is drawn."""
     pictures = [torch.randint(0, 256, (3, 50, 50), dtype=torch.uint8)] * 3
     assert torch.equal(_augment(1)(pictures), _augment(1)(pictures))
     assert not torch.equal(_augment(1)(pictures), _augment(2)(pictures))
 
 
-def test_orientations_are_the_eight_of_a_square():
+def test_orientations_are_the_eight_of_a_square() -> None:
     """Without crop and light, a view is the picture in one of its eight orientations; all of them occur."""
     picture = torch.arange(3 * 4 * 4, dtype=torch.uint8).view(3, 4, 4)
     turned = [torch.rot90(base, k, (1, 2)) for base in (picture, picture.flip(2)) for k in range(4)]
@@ -41,7 +41,7 @@ def test_orientations_are_the_eight_of_a_square():
     assert seen == set(range(8))
 
 
-def test_dark_stays_darker_than_bright():
+def test_dark_stays_darker_than_bright() -> None:
     """Light and contrast change, but a dark half never becomes the bright one."""
     picture = torch.full((3, 40, 40), 40, dtype=torch.uint8)
     picture[:, :, 20:] = 200

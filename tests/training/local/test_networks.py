@@ -16,7 +16,7 @@ from training.local import networks  # noqa: E402 - as above
         ("resnet18", 11_689_512, "layer4.1.bn2.running_var"),
     ],
 )
-def test_layout_is_torchvisions(name, parameters, key):
+def test_layout_is_torchvisions(name: str, parameters: int, key: str) -> None:
     """With 1000 classes each has as many weights as torchvision's, under the same names."""
     network = networks.build(name, 1000)
     assert networks.parameter_count(network) == parameters
@@ -24,7 +24,7 @@ def test_layout_is_torchvisions(name, parameters, key):
 
 
 @pytest.mark.parametrize("name", LOCAL_MODELS)
-def test_any_input_size(name):
+def test_any_input_size(name: str) -> None:
     """The networks take any side from 32 pixels and give one logit a class."""
     network = networks.build(name, 5).eval()
     with torch.no_grad():
@@ -32,18 +32,18 @@ def test_any_input_size(name):
         assert network(torch.zeros(1, 3, 40, 56)).shape == (1, 5)
 
 
-def test_names_on_offer_are_the_ones_built():
+def test_names_on_offer_are_the_ones_built() -> None:
     """What the command line offers is what the trainer has."""
     assert tuple(networks.model_names()) == LOCAL_MODELS
 
 
-def test_unknown_model_is_refused():
+def test_unknown_model_is_refused() -> None:
     """The error lists the networks."""
     with pytest.raises(UnknownModelError, match=r"'vgg'.*mobilenetv2"):
         networks.build("vgg", 2)
 
 
-def test_same_seed_same_weights():
+def test_same_seed_same_weights() -> None:
     """Initial weights follow torch's seed."""
     weights = []
     for seed in (1, 1, 2):

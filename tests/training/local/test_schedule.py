@@ -6,7 +6,7 @@ from training.hyperparameters import Hyperparameters
 from training.local.schedule import learning_rate_factor
 
 
-def test_warmup_cosine_rises_then_falls():
+def test_warmup_cosine_rises_then_falls() -> None:
     """The factor rises over the warm-up, reaches one, and ends at zero after half a period."""
     settings = Hyperparameters(number_of_epochs=10, warmup_cosine_lr_warmup_epochs=2, warmup_cosine_lr_cycles=0.5)
     factor = learning_rate_factor(settings, steps_per_epoch=5)
@@ -17,19 +17,19 @@ def test_warmup_cosine_rises_then_falls():
     assert factors[50] == pytest.approx(0)
 
 
-def test_fewer_cycles_end_above_zero():
+def test_fewer_cycles_end_above_zero() -> None:
     """AutoML's 0.45 of a period ends at 2.4 % of the learning rate."""
     settings = Hyperparameters(number_of_epochs=4, warmup_cosine_lr_warmup_epochs=0)
     assert learning_rate_factor(settings, steps_per_epoch=1)(4) == pytest.approx(0.0245, abs=1e-4)
 
 
-def test_warmup_longer_than_training_leaves_an_epoch():
+def test_warmup_longer_than_training_leaves_an_epoch() -> None:
     """With as many warm-up epochs as epochs, the last one still runs at the full rate."""
     settings = Hyperparameters(number_of_epochs=2, warmup_cosine_lr_warmup_epochs=2)
     assert learning_rate_factor(settings, steps_per_epoch=3)(3) == 1
 
 
-def test_step_scheduler():
+def test_step_scheduler() -> None:
     """The step scheduler multiplies by gamma every so many epochs."""
     settings = Hyperparameters(learning_rate_scheduler="step", step_lr_gamma=0.1, step_lr_step_size=2)
     factor = learning_rate_factor(settings, steps_per_epoch=3)

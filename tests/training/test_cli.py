@@ -1,0 +1,102 @@
+"""`automl-train` as it is typed: what it makes, and one clear line where it cannot."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from training.cli import main
+from training.dataset.drawn import write_drawn
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    list(write_drawn(folder, count=24, seed=0, size=32))
+    return folder
+
+
+def test_help_lists_the_commands() -> None:
+    """Help names every command."""
+    result = run("--help")
+    assert result.exit_code == 0
+    for name in ("data", "fit", "crossvalidate", "evaluate"):
+        assert name in result.output
+
+
+def test_draw_writes_pictures(tmp_path: Path) -> None:
+    """Drawing says how many pictures are where."""
+    result = run("data", "draw", tmp_path / "out", "--count", 7, "--seed", 1, "--size", 32, "--format", "jpg")
+    assert result.exit_code == 0
+    assert "7 pictures" in result.output
+    assert len(list((tmp_path / "out").glob("*/*.jpg"))) == 7
+
+
+def test_draw_loads_neither_torch_nor_onnxruntime(tmp_path: Path) -> None:
+    """Drawing starts at once because it imports none of the heavy packages."""
+    code = (
+        "import sys; from training.cli import main\n"
+        f"main(['data', 'draw', {str(tmp_path)!r}, '--count', '1'], standalone_mode=False)\n"
+        "sys.exit(bool({'torch', 'onnx', 'onnxruntime'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "message"),
+    [
+        (("fit", "{tmp}/nowhere"), 2, "does not exist"),
+        (("fit", "{tmp}"), 1, "holds no class folders"),
+        (("fit", "{data}", "--model", "vgg"), 2, "'vgg' is not one of"),
+        (("fit", "{data}", "--set", "lerning_rate=1"), 2, "unknown hyperparameter 'lerning_rate'"),
+        (("fit", "{data}", "--set", "learning_rate=fast"), 2, "learning_rate=fast: must be a number"),
+        (("fit", "{data}", "--name", "a b", "--output", "{tmp}/x"), 2, "name 'a b'"),
+        (("fit", "{data}", "--output", "{data}"), 1, "not empty"),
+        (("crossvalidate", "{data}", "--folds", "9"), 1, "too few for 9 folds"),
+        (("crossvalidate", "{data}", "--bundle", "{tmp}", "--drawn", "3"), 2, "leave out --set"),
+        (("evaluate", "{tmp}", "{data}"), 1, "manifest.json"),
+        (("data", "draw", "{data}/Rolled/rolled_1.png", "--count", "1"), 2, "is a file"),
+        (("data", "draw", "{tmp}", "--size", "4"), 2, "4 is not in the range"),
+    ],
+)
+def test_wrong_requests_end_in_one_clear_line(
+    words: tuple[str, ...], exit_code: int, message: str, data: Path, tmp_path: Path
+) -> None:
+    """The last line tells what is wrong; no traceback; usage errors exit 2, failed work 1."""
+    pytest.importorskip("torch")
+    result = run(*(word.format(tmp=tmp_path, data=data) for word in words))
+    assert result.exit_code == exit_code
+    assert message in result.output.strip().splitlines()[-1]
+    assert "Traceback" not in result.output
+
+
+def test_fit_crossvalidate_evaluate(data: Path, tmp_path: Path) -> None:
+    """A fit ends with a bundle; its own recipe is cross-validated into the manifest; evaluating prints JSON."""
+    pytest.importorskip("torch")
+    bundle = tmp_path / "models" / "tiny" / "1"
+    sizes = ("validation_resize_size=32", "validation_crop_size=32", "training_crop_size=32", "number_of_epochs=1")
+    settings = [word for setting in (*sizes, "training_batch_size=8") for word in ("--set", setting)]
+    fit = ["fit", data, "--name", "tiny", "--output", bundle, "--validation-data-size", "0", *settings]
+    judge = ["crossvalidate", data, "--bundle", bundle, "--folds", "2", "--workers", "1", "--json"]
+    fitted = run(*fit)
+    assert "tiny:1 is proven" in fitted.stdout
+    assert "epoch 1/1" in fitted.stderr
+    # a process of its own: pools that spawn leave a resource tracker behind until the program ends
+    program = [sys.executable, "-m", "training.cli", *map(str, judge)]
+    judged = subprocess.run(program, check=True, capture_output=True, text=True)
+    assert "fold 2: epoch 1/1" in judged.stderr
+    figures = json.loads(judged.stdout)
+    assert figures["pictures"] == 24
+    assert len(figures["fold_accuracies"]) == 2
+    assert json.loads((bundle / "manifest.json").read_text())["metrics"]["cross_validation"] == figures
+    result = run("evaluate", bundle, data, "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["pictures"] == 24
+    assert "accuracy" in run("evaluate", bundle, data).output
