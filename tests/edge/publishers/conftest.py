@@ -19,7 +19,7 @@ MakePublisher = Callable[..., MqttPublisher]
 
 @pytest.fixture
 def make_broker(tmp_path: Path) -> Iterator[MakeBroker]:
-    """Return how to start a mosquitto that keeps sessions over a restart, as in a plant."""
+    """Return how to start a mosquitto."""
     brokers: list[Mosquitto] = []
 
     def make(**options: object) -> Mosquitto:

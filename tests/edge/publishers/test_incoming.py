@@ -1,13 +1,19 @@
 """Pictures and commands through a real mosquitto: what reaches subscribers, and what comes again."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 
-from edge.ports import Incoming
+from edge.ports import Frame, Incoming
 from edge.publishers.mqtt import MqttPublisher
+from edge.results import Result
+from edge.sources.mqtt import MqttImages
 from tests.edge.publishers.conftest import MakeBroker, MakePublisher
 from tests.edge.publishers.listener import Listener
+from tests.edge.publishers.results import make_result
 from tests.mosquitto import Mosquitto, needs_mosquitto, until
 
 pytestmark = needs_mosquitto
@@ -143,6 +149,38 @@ def test_commands_get_past_pictures_that_wait(
     for picture in list(pictures):
         picture.acknowledge()
     until(lambda: len(pictures) == 30)
+
+
+def test_a_picture_goes_in_and_its_result_comes_out(
+    broker: Mosquitto, sender: Listener, make_publisher: MakePublisher
+) -> None:
+    """The whole way over a broker: the sender's id comes back as correlation id, and the picture is done with."""
+    publisher = make_publisher(broker.port)
+    source, stop = MqttImages(publisher), threading.Event()
+
+    def emit(frame: Frame) -> Future[Result]:
+        result = replace(make_result(1, source=frame.source), correlation_id=frame.correlation_id)
+        publisher.publish(result)
+        delivered: Future[Result] = Future()
+        delivered.set_result(result)
+        return delivered
+
+    thread = threading.Thread(target=source.run, args=(emit, stop))
+    thread.start()
+    start(publisher, broker.port)
+    with Listener(broker.port, "plant/press-1/+/result") as listener:
+        sender.send("plant/press-1/line-3/image/part-7", b"picture")
+        result = listener.wait_for("line-3/result")[0]
+    assert result["correlation_id"] == "part-7"
+    stop.set()
+    thread.join()
+    publisher.close()
+    again = make_publisher(broker.port)
+    received = subscribed(again, "+/image/+")
+    start(again, broker.port)
+    sender.send("plant/press-1/line-3/image/part-8", b"picture")
+    until(lambda: received)
+    assert received.topics == ["line-3/image/part-8"]
 
 
 def test_messages_that_nobody_asked_for_are_acknowledged_and_forgotten(

@@ -71,7 +71,7 @@ class SteppedClock:
 
 
 class Steps:
-    """Lets a source run in the test's own thread: each wait of its clock is a step; after the last one it is stopped."""
+    """Lets a source run in the test's own thread: each wait of its clock is a step, after the last it is stopped."""
 
     def __init__(self, *steps: Callable[[], object]) -> None:
         self.stop = threading.Event()
