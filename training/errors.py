@@ -17,6 +17,10 @@ class DataError(TrainingError):
     """The pictures cannot be used: missing folder, no class, empty class, unreadable picture, too few for a split."""
 
 
+class DivergenceError(TrainingError):
+    """The loss became infinite or not a number: the steps are too large."""
+
+
 class ExportError(TrainingError):
     """The trained network could not be written as a bundle, or the written one does not answer as the network did."""
 

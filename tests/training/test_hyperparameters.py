@@ -1,5 +1,8 @@
 """Hyperparameters carry AutoML's names and defaults; what is unknown or out of range is named with what is allowed."""
 
+from dataclasses import fields
+from pathlib import Path
+
 import pytest
 
 from training.errors import HyperparameterError
@@ -43,3 +46,11 @@ def test_wrong_settings_are_explained(setting: str, message: str) -> None:
     """The error names the key and what it allows."""
     with pytest.raises(HyperparameterError, match=message):
         parse_settings([setting])
+
+
+def test_reference_lists_every_hyperparameter() -> None:
+    """The reference names each hyperparameter with its default and what it allows."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "training.md").read_text(encoding="utf-8")
+    for parameter in fields(Hyperparameters):
+        allowed = str(parameter.metadata["allowed"]).replace("2.14748e+09", "2147483647")
+        assert f"| `{parameter.name}` | {parameter.default} | {allowed}" in page

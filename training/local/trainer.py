@@ -5,6 +5,7 @@ of the weights (Polyak and Juditsky 1992): that of the best epoch by held-out ac
 last.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from edge.bundle import Preprocessing
+from training.errors import DivergenceError
 from training.hyperparameters import Hyperparameters
 from training.local.augment import Augment
 from training.local.examples import Examples, validation_inputs
@@ -104,7 +106,13 @@ class Fit:
         self._optimizer.step()
         self._scheduler.step()
         self._average.follow(self._network)
-        return logits.detach(), float(loss.detach())
+        return logits.detach(), self._finite(float(loss.detach()))
+
+    def _finite(self, loss: float) -> float:
+        if not math.isfinite(loss):
+            rate = self._settings.learning_rate
+            raise DivergenceError(f"the loss became {loss} at learning_rate={rate:g}; set a lower one")
+        return loss
 
     def _judge(self, epoch: int) -> float | None:
         due = epoch % self._settings.evaluation_frequency == 0 or epoch == self._settings.number_of_epochs

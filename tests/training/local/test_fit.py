@@ -14,7 +14,7 @@ from edge.bundle import Bundle, open_bundle  # noqa: E402 - torch may be absent
 from edge.proof import load_and_prove  # noqa: E402 - as above
 from training.dataset.drawn import write_drawn  # noqa: E402 - as above
 from training.dataset.folders import Record, read_folders  # noqa: E402 - as above
-from training.errors import DataError, ExportError, UsageError  # noqa: E402 - as above
+from training.errors import DataError, DivergenceError, ExportError, UsageError  # noqa: E402 - as above
 from training.hyperparameters import parse_settings  # noqa: E402 - as above
 from training.judge import evaluate_bundle  # noqa: E402 - as above
 from training.local.fit import Order, fit_bundle  # noqa: E402 - as above
@@ -183,6 +183,15 @@ def test_unusable_data_is_named(records: list[Record], tmp_path: Path) -> None:
         with pytest.raises(DataError, match=message):
             fit_bundle(chosen, order, tmp_path / "new", lambda _: None)
     assert not (tmp_path / "new").exists()
+
+
+def test_diverging_fit_is_stopped(records: list[Record], tmp_path: Path) -> None:
+    """A learning rate at which the loss is no longer a number ends the fit with that advice, and leaves nothing."""
+    wild = parse_settings(["learning_rate=10", "momentum=1", "optimizer=sgd", "number_of_epochs=40"], TINY)
+    order = Order(name="x", version="1", recipe=Recipe("resnet18", wild), threads=1)
+    with pytest.raises(DivergenceError, match="set a lower one"):
+        fit_bundle(records, order, tmp_path / "new", lambda _: None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_parity_check_finds_differences() -> None:
