@@ -1,7 +1,9 @@
 """Metrics as Prometheus reads them."""
 
+import re
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
@@ -136,3 +138,14 @@ def test_many_threads_lose_no_count() -> None:
     for thread in threads:
         thread.join()
     assert value(metrics, "results_total", source="camera", model="metal", version="3", outcome="ok") == 2000
+
+
+def test_the_reference_names_every_metric() -> None:
+    """A metric that is not in docs/reference/metrics.md, or that is only there, fails here."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`(automl_edge_[a-z_]+)`", page))
+    metrics = Metrics(snapshot=lambda: Snapshot(model=MODEL, broker_connected=True, sources={"camera": "running"}))
+    metrics.observe(result())
+    metrics.observe_request("GET", "/livez", 200, 0.001)
+    names = {re.sub(r"_(bucket|sum|count)$", "", name) for name, _ in samples(metrics) if not name.endswith("_created")}
+    assert told == {name for name in names if name.startswith("automl_edge_")}
