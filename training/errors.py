@@ -1,11 +1,14 @@
 """The errors of the training side: a fault that a user can cause or meet ends as one of these, thing and remedy named.
 
-TrainingError                exit code 1
-├── DataError                pictures, folders or splits that cannot be trained on
-├── ExportError              a trained network that does not become a bundle
-└── UsageError               exit code 2: asked for something that does not exist
-    ├── HyperparameterError  unknown name or value out of range
-    └── UnknownModelError    a network that this trainer does not have
+::
+
+    TrainingError                exit code 1
+    ├ DataError                  pictures, folders or splits that cannot be trained on
+    ├ DivergenceError            a fit whose loss is no longer a number
+    ├ ExportError                a trained network that does not become a bundle
+    └ UsageError                 exit code 2: asked for something that does not exist
+      ├ HyperparameterError      unknown name or value out of range
+      └ UnknownModelError        a network that this trainer does not have
 """
 
 

@@ -49,6 +49,19 @@ def test_draw_loads_neither_torch_nor_onnxruntime(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_missing_extra_is_named() -> None:
+    """Where torch is not installed, fitting says what to install."""
+    code = (
+        "import sys; sys.modules['torch'] = None; from training.cli import main\n"  # None: as if it were not installed
+        "main(['fit', '.'])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        "error: fit needs torch; install it with: pip install 'automl-edge[cpu,train]'"
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "exit_code", "message"),
     [

@@ -16,6 +16,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "evaluate": ("training.cli.evaluate:evaluate", "Judge a bundle exactly as the edge runs it."),
 }
 """Where each command lives and its help in one line: asking for help imports none of them."""
+EXTRA_PACKAGES = ("torch", "onnx", "onnxruntime")
+"""What only the extras `train` and `cpu` install."""
 
 
 class Fault(click.ClickException):
@@ -46,7 +48,12 @@ class Root(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        try:
+            command: click.Command = getattr(importlib.import_module(module), name)
+        except ModuleNotFoundError as exc:
+            if exc.name not in EXTRA_PACKAGES:
+                raise
+            raise Fault(f"{cmd_name} needs {exc.name}; install it with: pip install 'automl-edge[cpu,train]'") from exc
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
