@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench import preprocess, serving, start
-from bench.report import Report, as_json, machine, table
+from bench.report import Report, as_json, machine, page, table
 
 BENCHMARKS: Mapping[str, Callable[[Path], Report]] = {
     "preprocess": lambda _registry: preprocess.run(),
@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}; all without one")
     parser.add_argument("--registry", type=Path, default=Path("models"), help="folder of models (default: models)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything to FILE; - is standard output")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="also write a page of Markdown to FILE")
     asked = parser.parse_args()
     unknown = sorted(set(asked.names) - set(BENCHMARKS))
     if unknown:
@@ -32,6 +33,8 @@ def main() -> int:
     for name in asked.names or BENCHMARKS:
         reports.append(BENCHMARKS[name](asked.registry.resolve()))
         print(f"\n{table(reports[-1])}", file=people, flush=True)
+    if asked.page is not None:
+        asked.page.write_text(page(reports, where), encoding="utf-8")
     if asked.json is not None:
         text = json.dumps(as_json(reports, where), indent=2)
         print(text) if asked.json == Path("-") else asked.json.write_text(f"{text}\n", encoding="utf-8")

@@ -1,5 +1,6 @@
 """What a benchmark found: figures beside their targets, with the machine and the versions they were taken on."""
 
+import json
 import platform
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -84,6 +85,33 @@ def _report_json(report: Report) -> dict[str, Any]:
         for f in report.figures
     ]
     return {"benchmark": report.benchmark, "figures": figures, "details": dict(report.details)}
+
+
+def page(reports: Iterable[Report], where: Mapping[str, Any]) -> str:
+    """Return the Markdown page of ``docs/reference/benchmarks.md``."""
+    versions = ", ".join(f"{name} {number}" for name, number in where["packages"].items())
+    parts = [
+        "# Benchmarks",
+        "Written by `python -m bench --page docs/reference/benchmarks.md`; what is measured, and how, is in "
+        "[bench/README.md](../../bench/README.md).",
+        f"- Machine: {where['processor']}, {where['cores']} cores, {where['system']}\n"
+        f"- Versions: Python {where['python']}, {versions}\n"
+        f"- Taken: {where['taken_at']}",
+        "The figures are ratios of medians taken in turns within one run, but for the seconds and MiB of a start. "
+        "Pictures are JPEGs of quality 90; unless a size is named, 640x480.",
+    ]
+    for report in reports:
+        parts += [f"## {report.benchmark}", table(report), f"```json\n{_details(report.details)}\n```"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _details(details: Mapping[str, Any]) -> str:
+    """Return what the figures were made of, an entry a line."""
+    lines = []
+    for name, value in details.items():
+        inner = value.items() if isinstance(value, Mapping) else [("", value)]
+        lines += [json.dumps({" | ".join(filter(None, (name, key))): item}) for key, item in inner]
+    return "\n".join(lines)
 
 
 def table(report: Report) -> str:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bench.report import Figure, Report, as_json, machine, table
+from bench.report import Figure, Report, as_json, machine, page, table
 
 FIGURES = (Figure("ratio", 0.75, "", 0.8), Figure("speed", 1.1, "", 1.15, "at least"), Figure("memory", 150.4, "MiB"))
 
@@ -31,6 +31,17 @@ def test_the_table_is_markdown() -> None:
     assert [cell.strip() for cell in lines[3].split("|")[1:-1]] == ["speed", "1.1", "at least 1.15", "missed"]
     assert [cell.strip() for cell in lines[4].split("|")[1:-1]] == ["memory", "150 MiB", "", ""]
     assert len({len(line) for line in lines}) == 1
+
+
+def test_the_page_names_machine_and_versions() -> None:
+    """The page of the docs holds the machine, the versions, each table and what its figures were made of."""
+    where = machine()
+    text = page([Report("http", FIGURES, {"model": "parts:1", "8 clients": {"http": [{"per_s": 1.5}]}})], where)
+    assert text.startswith("# Benchmarks\n")
+    assert f"{where['cores']} cores" in text
+    assert f"pillow {where['packages']['pillow']}" in text
+    assert "| speed  | 1.1      | at least 1.15 | missed |" in text
+    assert '{"model": "parts:1"}\n{"8 clients | http": [{"per_s": 1.5}]}' in text
 
 
 def test_json_carries_everything() -> None:
