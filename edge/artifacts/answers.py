@@ -50,11 +50,10 @@ class Classes:
 
 def read_answers(folder: Path, classes: Classes) -> tuple[Answer, ...]:
     """Return the pictures with known answers in ``folder``, by name. Raises ConfigError listing what is wrong."""
-    read = _reader(folder)
     problems: list[str] = []
     answers: dict[str, Answer] = {}
     try:
-        for where, found in read(folder, classes):
+        for where, found in _reader(folder)(folder, classes):
             problem = found if isinstance(found, str) else _problem(found, answers, classes)
             if problem is not None:
                 problems.append(f"{where}: {problem}")

@@ -1,6 +1,5 @@
 """AutoML's files become a registered bundle: described, copied, judged on known answers, proven, placed in one step."""
 
-import logging
 import re
 import shutil
 from collections.abc import Callable, Sequence
@@ -41,8 +40,6 @@ from edge.session import open_session
 DISTRIBUTION = "automl-edge"
 RESERVED_VERSION = "latest"
 
-_log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class Imported:
@@ -72,16 +69,7 @@ def import_artifacts(options: ImportOptions) -> Imported:
         write_manifest(partial, _with_evidence(manifest, evidence, partial))
         load_and_prove(open_bundle(partial), device="cpu")
         place(partial, target)
-    if evidence is not None:
-        _report(evidence)
     return Imported(open_bundle(target), evidence)
-
-
-def _report(evidence: Evidence) -> None:
-    for missed in evidence.missed:
-        _log.warning("a known answer did not come out and is left out", extra={"picture": missed})
-    for recipe in evidence.undecided:
-        _log.warning("the known answers do not rule out another way to prepare pictures", extra={"recipe": recipe})
 
 
 def _version(options: ImportOptions) -> str:

@@ -40,6 +40,13 @@ class Source:
 
 def read_source(folder: Path) -> Source:
     """Return what ``folder`` holds. Raises ConfigError, ModelNotFoundError and ModelInvalidError."""
+    try:
+        return _read_source(folder)
+    except OSError as error:
+        raise ConfigError(f"cannot look into {error.filename}: {error.strerror}") from error
+
+
+def _read_source(folder: Path) -> Source:
     if not folder.is_dir():
         raise ConfigError(f"{folder} is no folder: give the one that holds {MODEL}, or the downloaded run around it")
     model = _first(base / MODEL for base in _bases(folder))

@@ -92,15 +92,21 @@ def file_problem(folder: Path, path: str, expected: File, *, hashed: bool = True
     try:
         if not full.resolve().is_relative_to(folder.resolve()):
             return f"{full} leads outside the bundle"
-        size = _regular_size(full)
-        if size != expected.size:
-            return f"{full} has {size} bytes, the manifest says {expected.size}: cut off or changed; copy it again"
-        if hashed and sha256_of(full) != expected.sha256:
-            return f"{full} does not have the SHA-256 in the manifest: changed; copy it again"
+        return _difference(full, expected, hashed=hashed)
     except FileNotFoundError:
         return f"{full} is missing; copy it again"
     except OSError as error:
         return f"cannot read {full}: {error.strerror}"
+    except RuntimeError:  # so Python < 3.13 reports a loop of symbolic links
+        return f"{full} is a symbolic link that leads to itself"
+
+
+def _difference(full: Path, expected: File, *, hashed: bool) -> str | None:
+    size = _regular_size(full)
+    if size != expected.size:
+        return f"{full} has {size} bytes, the manifest says {expected.size}: cut off or changed; copy it again"
+    if hashed and sha256_of(full) != expected.sha256:
+        return f"{full} does not have the SHA-256 in the manifest: changed; copy it again"
     return None
 
 

@@ -4,10 +4,11 @@ Everything is written to a hidden folder beside the place where it belongs, the 
 renamed in one step.
 """
 
+import errno
 import hashlib
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,10 +37,9 @@ def partial_folder(parent: Path) -> Iterator[Path]:
 
     Raises StoreError where it cannot be made.
     """
+    folder = parent / f"{PARTIAL}{secrets.token_hex(8)}"
     with disk_errors(f"making a folder in {parent}"):
-        parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=parent))
-        folder.chmod(0o755)
+        folder.mkdir(parents=True)
     try:
         yield folder
     finally:
@@ -53,10 +53,13 @@ def remove_partials(parent: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Force a folder's own entries to the disk. Raises OSError."""
+    """Force a folder's own entries to the disk, where its file system can do so. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # what network shares say to folders
+            raise
     finally:
         os.close(descriptor)
 

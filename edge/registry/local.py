@@ -122,7 +122,7 @@ def _stamp(folder: Path, manifest: Manifest) -> Stamp:
         except OSError:
             stamps.append((0, 0, 0))
             continue
-        stamps.append((status.st_ino, status.st_size, status.st_mtime_ns))
+        stamps.append((status.st_ino, status.st_size, status.st_ctime_ns))
     return tuple(stamps)
 
 
@@ -147,9 +147,13 @@ def next_version(root: Path, name: str) -> str:
 
 
 def check_free(root: Path, name: str, version: str) -> Path:
-    """Return the folder for a new version. Raises ConfigError where it is taken: a version never changes."""
+    """Return the folder for a new version. Raises ConfigError where it is taken, for versions never change."""
     folder = root / name / version
-    if folder.exists():
+    try:
+        taken = folder.exists()
+    except OSError as error:
+        raise RegistryError(f"cannot look into the registry {root}: {error.strerror}") from error
+    if taken:
         raise ConfigError(f"{name}:{version} is already registered in {root}: give another version")
     return folder
 

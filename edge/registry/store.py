@@ -88,7 +88,9 @@ class Store:
     def open(self, kept: Kept) -> Bundle:
         """Return a stored bundle, every file verified. Raises ModelNotFoundError, ModelInvalidError, StoreError."""
         folder = self._folder(kept)
-        if not folder.is_dir():
+        with disk_errors(f"looking for {folder}"):
+            stored = folder.is_dir()
+        if not stored:
             raise ModelNotFoundError(f"{kept} ({kept.digest[:DIGEST_CHARACTERS]}) is not in the store {self._root}")
         return open_bundle(folder)
 

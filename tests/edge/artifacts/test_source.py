@@ -1,6 +1,7 @@
 """AutoML's files are found wherever a download put them."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -94,3 +95,15 @@ def test_folder_must_be_one(tmp_path: Path) -> None:
     lay(tmp_path, BARE)
     with pytest.raises(ConfigError, match=r"model\.onnx is no folder: give the one that holds model\.onnx"):
         read_source(tmp_path / "model.onnx")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_unreadable_folder_is_named(tmp_path: Path) -> None:
+    """A folder without permission is an error that names it."""
+    lay(tmp_path / "run", RUN)
+    (tmp_path / "run").chmod(0)
+    try:
+        with pytest.raises(ConfigError, match=r"cannot look into .*run.*: Permission denied"):
+            read_source(tmp_path / "run")
+    finally:
+        (tmp_path / "run").chmod(0o755)

@@ -64,6 +64,11 @@ def folder_instead(folder: Path) -> None:
     (folder / "model.onnx").mkdir()
 
 
+def link_to_itself(folder: Path) -> None:
+    (folder / "model.onnx").unlink()
+    (folder / "model.onnx").symlink_to("model.onnx")
+
+
 def pipe_instead(folder: Path) -> None:
     (folder / "model.onnx").unlink()
     os.mkfifo(folder / "model.onnx")
@@ -76,6 +81,7 @@ BROKEN: list[tuple[str, Callable[[Path], None], str]] = [
     ("model changed", flip_last_byte, "model.onnx does not have the SHA-256 in the manifest: changed; copy it again"),
     ("link leads out", link_outside, "model.onnx leads outside the bundle"),
     ("model is a folder", folder_instead, "cannot read .*model.onnx: it is a folder"),
+    ("link to itself", link_to_itself, r"model.onnx is a symbolic link that leads to itself|Too many levels"),
     ("model is a pipe", pipe_instead, "cannot read .*model.onnx: it is no regular file"),
     ("manifest empty", write(MANIFEST, ""), "manifest.json: Invalid JSON"),
     ("labels no JSON", write("labels.json", "red, blue"), "labels.json is no JSON"),
