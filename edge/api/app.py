@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.types import ASGIApp
 
 from edge.api import errors, openapi
 from edge.api.access import Guard, Observed, ObserveRequest
@@ -33,7 +33,7 @@ def create_app(
     token: str | None = None,
     device: str = "",
     observe: ObserveRequest | None = None,
-) -> FastAPI:
+) -> ASGIApp:
     """Return the application.
 
     ``submit`` takes pictures, ``control`` answers for the daemon, ``feed`` holds the results to show, ``metrics``
@@ -61,9 +61,10 @@ def create_app(
     app.include_router(page_routes(device=device))
     errors.install(app)
     openapi.describe(app, token=token is not None)
-    if token is not None:
-        app.add_middleware(Guard, token=token)
-    app.add_middleware(Drain)
-    if observe is not None:
-        app.add_middleware(Observed, observe=observe)
-    return app
+    return _layered(app, token=token, observe=observe)
+
+
+def _layered(app: ASGIApp, *, token: str | None, observe: ObserveRequest | None) -> ASGIApp:
+    """Put the layers around the framework, not into it, so that they see its answers to unexpected errors too."""
+    drained = Drain(app if token is None else Guard(app, token=token))
+    return drained if observe is None else Observed(drained, observe=observe)

@@ -1,10 +1,12 @@
 """What people and programs ask of the running daemon: probes, status, models, metrics."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Body, Depends, Path, Request, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from edge.api import schemas
@@ -43,8 +45,13 @@ def probe_routes(*, control: Control) -> APIRouter:
 
 
 def operation_routes(*, control: Control, metrics: Callable[[], bytes]) -> APIRouter:
-    """Return the routes that show and change what runs. Control may block, so that these run in threads."""
+    """Return the routes that show and change what runs.
+
+    Control may block, so that it is asked in threads; changes wait for each other without one, or many of them would
+    leave none for the probes.
+    """
     router = APIRouter(tags=["operation"])
+    changing = asyncio.Lock()
 
     @router.get("/v1/status", response_model=schemas.Status, summary="Device, provider, model, queue, sources, broker")
     def status() -> Response:
@@ -63,12 +70,14 @@ def operation_routes(*, control: Control, metrics: Callable[[], bytes]) -> APIRo
         dependencies=[Depends(_same_origin)],
         summary="Prove, warm and swap in a version",
     )
-    def activate(name: ModelName, version: Annotated[schemas.Activation | None, Body()] = None) -> Response:
+    async def activate(name: ModelName, version: Annotated[schemas.Activation | None, Body()] = None) -> Response:
         """Go over to a version and stay with it; without one, follow the newest again.
 
         The present model answers until the new one is proven and warm.
         """
-        return json_response({"model": model_json(control.activate(name, version.version if version else None))})
+        async with changing:
+            model = await run_in_threadpool(control.activate, name, version.version if version else None)
+        return json_response({"model": model_json(model)})
 
     @router.post(
         "/v1/models/{name}/rollback",
@@ -77,9 +86,11 @@ def operation_routes(*, control: Control, metrics: Callable[[], bytes]) -> APIRo
         dependencies=[Depends(_same_origin)],
         summary="Go back to the previous version",
     )
-    def rollback(name: ModelName) -> Response:
+    async def rollback(name: ModelName) -> Response:
         """Go back; the version that is left is not taken again by itself."""
-        return json_response({"model": model_json(control.rollback(name))})
+        async with changing:
+            model = await run_in_threadpool(control.rollback, name)
+        return json_response({"model": model_json(model)})
 
     @router.get("/metrics", response_class=Response, responses={200: METRICS_CONTENT}, summary="Metrics for Prometheus")
     def show_metrics() -> Response:

@@ -22,6 +22,7 @@ HEADER_TIMEOUT_S = 10.0
 MAX_PORT = 65535
 MAX_HEADER_BYTES = 64 * 1024
 START_TIMEOUT_S = 10.0
+STOP_GRACE_S = 2.0
 
 logger = logging.getLogger(__name__)
 
@@ -59,13 +60,18 @@ class HttpServer:
         logger.info("http listening", extra={"url": self.url})
 
     def close(self, *, timeout_s: float = 10.0) -> None:
-        """Accept no more, end the live streams, let requests in flight finish for ``timeout_s``, stop."""
+        """Accept no more, end the live streams, let requests in flight finish for ``timeout_s``, stop.
+
+        A change of the model that is still being proved then cannot be interrupted; it is left behind with a warning.
+        """
         self._feed.close()
         if self._thread.ident is None:
             self._socket.close()
             return
         self._server.stop(timeout_s=timeout_s)
-        self._thread.join()
+        self._thread.join(timeout_s + STOP_GRACE_S)
+        if self.alive:
+            logger.warning("the HTTP server still waits for a change of the model; it ends with the process")
 
     def __enter__(self) -> Self:
         self.start()

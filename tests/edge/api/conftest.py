@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from edge.api.app import create_app
 from edge.api.feed import Feed
@@ -39,10 +39,10 @@ def feed() -> Feed:
 
 
 @pytest.fixture
-def make_app(echo: Echo, control: FakeControl, feed: Feed) -> Callable[..., FastAPI]:
+def make_app(echo: Echo, control: FakeControl, feed: Feed) -> Callable[..., ASGIApp]:
     """Makes an application over the echo; arguments replace its parts."""
 
-    def make(**parts: Any) -> FastAPI:
+    def make(**parts: Any) -> ASGIApp:
         defaults: dict[str, Any] = {"submit": echo, "control": control, "feed": feed, "metrics": lambda: b"# metrics\n"}
         return create_app(**{**defaults, **parts})
 
@@ -50,7 +50,7 @@ def make_app(echo: Echo, control: FakeControl, feed: Feed) -> Callable[..., Fast
 
 
 @pytest.fixture
-def ask(make_app: Callable[..., FastAPI]) -> Ask:
+def ask(make_app: Callable[..., ASGIApp]) -> Ask:
     """Asks an application in this process: ``ask("POST", "/v1/predict", content=…, parts={"token": …})``."""
 
     def ask_once(method: str, path: str, *, parts: dict[str, Any] | None = None, **request: Any) -> httpx.Response:
@@ -65,7 +65,7 @@ def ask(make_app: Callable[..., FastAPI]) -> Ask:
 
 
 @pytest.fixture
-def serve(make_app: Callable[..., FastAPI], feed: Feed) -> Iterator[Serve]:
+def serve(make_app: Callable[..., ASGIApp], feed: Feed) -> Iterator[Serve]:
     """Serves an application on a free port of loopback and gives a client for it."""
     with ExitStack() as stack:
 

@@ -4,6 +4,7 @@ import pytest
 
 from edge.errors import ConfigError
 from tests.edge.api.conftest import Ask
+from tests.edge.api.fakes import failing
 
 GUARDED = [
     ("POST", "/v1/predict"),
@@ -88,3 +89,14 @@ def test_requests_are_counted_by_route_not_by_path(ask: Ask) -> None:
         ("GET", "/livez", 200),
         ("GET", "unmatched", 401),
     ]
+
+
+def test_an_unexpected_error_is_counted(ask: Ask) -> None:
+    """A fault of ours shows in the metrics as 500."""
+    seen: list[tuple[str, int]] = []
+    parts = {
+        "submit": failing(ValueError("a bug")),
+        "observe": lambda _, route, status, __: seen.append((route, status)),
+    }
+    ask("POST", "/v1/predict", content=b"x", parts=parts)
+    assert seen == [("/v1/predict", 500)]

@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from edge.api.feed import Feed
 from edge.api.server import MAX_HEADER_BYTES, HttpServer, bind
 from edge.errors import ConfigError
+from edge.results import ModelRef
 from tests.edge.api.conftest import Serve
-from tests.edge.api.fakes import Held
+from tests.edge.api.fakes import FakeControl, Held
 
 
 def test_a_taken_port_is_named_with_the_remedy() -> None:
@@ -43,7 +44,7 @@ def test_a_wrong_address_is_named(host: str, port: int, says: str) -> None:
         bind(host, port).close()
 
 
-def test_a_stopped_server_leaves_its_port_free(make_app: Callable[..., FastAPI]) -> None:
+def test_a_stopped_server_leaves_its_port_free(make_app: Callable[..., ASGIApp]) -> None:
     """A restart may bind it again at once."""
     first = HttpServer(make_app(), feed=Feed(), host="127.0.0.1", port=0)
     with first:
@@ -53,7 +54,7 @@ def test_a_stopped_server_leaves_its_port_free(make_app: Callable[..., FastAPI])
         assert httpx.get(second.url + "livez").status_code == 200
 
 
-def test_ipv6_is_served(make_app: Callable[..., FastAPI]) -> None:
+def test_ipv6_is_served(make_app: Callable[..., ASGIApp]) -> None:
     """The URL carries brackets (RFC 3986, 3.2.2)."""
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
@@ -64,7 +65,7 @@ def test_ipv6_is_served(make_app: Callable[..., FastAPI]) -> None:
         assert httpx.get(server.url + "livez").status_code == 200
 
 
-def test_closing_lets_a_request_in_flight_finish(make_app: Callable[..., FastAPI]) -> None:
+def test_closing_lets_a_request_in_flight_finish(make_app: Callable[..., ASGIApp]) -> None:
     """It is answered though the server takes no more."""
     held, feed = Held(), Feed()
     server = HttpServer(make_app(submit=held, feed=feed), feed=feed, host="127.0.0.1", port=0)
@@ -89,7 +90,7 @@ def _accepts(address: tuple[str, int]) -> bool:
     return True
 
 
-def test_closing_does_not_wait_for_ever(make_app: Callable[..., FastAPI]) -> None:
+def test_closing_does_not_wait_for_ever(make_app: Callable[..., ASGIApp]) -> None:
     """A request that never ends is cancelled after the timeout, and its picture with it."""
     held, feed = Held(), Feed()
     server = HttpServer(make_app(submit=held, feed=feed), feed=feed, host="127.0.0.1", port=0)
@@ -103,7 +104,47 @@ def test_closing_does_not_wait_for_ever(make_app: Callable[..., FastAPI]) -> Non
     assert isinstance(failure, httpx.HTTPError) or answer.result().status_code >= 500
 
 
-def test_closing_ends_live_streams_and_idle_connections(make_app: Callable[..., FastAPI], feed: Feed) -> None:
+def test_closing_does_not_wait_for_a_change_of_the_model(make_app: Callable[..., ASGIApp]) -> None:
+    """Proving a model cannot be interrupted, but the rest of the daemon can stop meanwhile."""
+    feed, control = Feed(), SlowControl()
+    server = HttpServer(make_app(control=control, feed=feed), feed=feed, host="127.0.0.1", port=0)
+    server.start()
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(httpx.post, server.url + "v1/models/metal/activate", timeout=20)
+        assert control.begun.wait(timeout=10)
+        server.close(timeout_s=0.1)
+        control.proved.set()
+        assert isinstance(answer.exception(timeout=10), httpx.HTTPError) or answer.result().status_code >= 500
+
+
+class SlowControl(FakeControl):
+    """Activates only when told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.proved = threading.Event(), threading.Event()
+
+    def activate(self, name: str, version: str | None = None) -> ModelRef:
+        self.begun.set()
+        assert self.proved.wait(timeout=20)
+        return super().activate(name, version)
+
+
+def test_changes_do_not_starve_the_probes(make_app: Callable[..., ASGIApp]) -> None:
+    """However many clients ask for changes, which wait for each other, readiness is answered."""
+    feed, control = Feed(), SlowControl()
+    with (
+        HttpServer(make_app(control=control, feed=feed), feed=feed, host="127.0.0.1", port=0) as server,
+        ThreadPoolExecutor(60) as pool,
+    ):
+        changes = [pool.submit(httpx.post, server.url + "v1/models/metal/activate", timeout=20) for _ in range(60)]
+        assert control.begun.wait(timeout=10)
+        assert httpx.get(server.url + "readyz", timeout=10).status_code == 200
+        control.proved.set()
+        assert {change.result(timeout=20).status_code for change in changes} == {200}
+
+
+def test_closing_ends_live_streams_and_idle_connections(make_app: Callable[..., ASGIApp], feed: Feed) -> None:
     """Neither a watcher nor a kept connection holds up the end."""
     server = HttpServer(make_app(), feed=feed, host="127.0.0.1", port=0)
     server.start()
@@ -114,14 +155,14 @@ def test_closing_ends_live_streams_and_idle_connections(make_app: Callable[..., 
     assert not server.alive
 
 
-def test_a_server_that_was_never_started_closes(make_app: Callable[..., FastAPI]) -> None:
+def test_a_server_that_was_never_started_closes(make_app: Callable[..., ASGIApp]) -> None:
     """Its socket is given back."""
     server = HttpServer(make_app(), feed=Feed(), host="127.0.0.1", port=0)
     server.close()
     bind(*server.address).close()
 
 
-def test_it_runs_beside_another_event_loop(make_app: Callable[..., FastAPI]) -> None:
+def test_it_runs_beside_another_event_loop(make_app: Callable[..., ASGIApp]) -> None:
     """Its loop is its own, in its own thread; signals stay with the main thread."""
 
     async def go() -> int:
