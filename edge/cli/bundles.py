@@ -57,12 +57,21 @@ def import_model(*, value_range: Range | None, as_json: bool, **options: Any) ->
         return
     for missed in imported.evidence.missed if imported.evidence else ():
         click.echo(f"left out: {missed}", err=True)
+    for other in imported.evidence.undecided if imported.evidence else ():
+        click.echo(f"not ruled out by these pictures: {other}", err=True)
     click.echo("\n".join(f"{what:<9} {found}" for what, found in _import_lines(imported)))
 
 
 def _imported(imported: Imported) -> dict[str, Any]:
     bundle, evidence = imported.bundle, imported.evidence
-    known = evidence and {"given": evidence.given, "judged": evidence.judged, "right": evidence.right}
+    known = evidence and {
+        "given": evidence.given,
+        "judged": evidence.judged,
+        "right": evidence.right,
+        "fit": evidence.fit,
+        "missed": list(evidence.missed),
+        "undecided": list(evidence.undecided),
+    }
     return {
         "name": bundle.manifest.name,
         "version": bundle.manifest.version,
