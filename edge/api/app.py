@@ -8,7 +8,8 @@ from starlette.types import ASGIApp
 from edge.api import errors, openapi
 from edge.api.access import Guard, Observed, ObserveRequest
 from edge.api.azure import score_routes
-from edge.api.body import Drain, Intake
+from edge.api.body import Intake
+from edge.api.drain import Drain
 from edge.api.feed import Feed
 from edge.api.inference import Submit
 from edge.api.limits import Limits

@@ -10,6 +10,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from edge.api.body import disconnected
 from edge.api.contents import Picture
 from edge.api.errors import error_of
 from edge.errors import InputError
@@ -63,7 +64,7 @@ async def _results(
 async def _awaited(pending: Sequence[Future[Result]], receive: Receive) -> list[Result | BaseException]:
     """Return how each future ended. Raises ClientDisconnect once the client is gone."""
     together = asyncio.gather(*map(asyncio.wrap_future, pending), return_exceptions=True)
-    client = asyncio.ensure_future(_disconnected(receive))
+    client = asyncio.ensure_future(disconnected(receive))
     client.add_done_callback(lambda _: together.cancel())
     try:
         return await together
@@ -73,11 +74,6 @@ async def _awaited(pending: Sequence[Future[Result]], receive: Receive) -> list[
         raise
     finally:
         client.cancel()
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _settled(outcome: Result | BaseException) -> Answer:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import orjson
 from starlette.types import Receive, Scope, Send
 
+from edge.api.body import disconnected
 from edge.api.feed import Batch, Feed, Watcher
 from edge.results import result_json
 
@@ -36,7 +37,7 @@ class EventStream:
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Send events until the client leaves or the feed closes."""
-        client = asyncio.ensure_future(_disconnected(receive))
+        client = asyncio.ensure_future(disconnected(receive))
         client.add_done_callback(lambda _: self._watcher.close())
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
@@ -58,8 +59,3 @@ _HEADERS = [
 
 async def _send(send: Send, data: bytes) -> None:
     await send({"type": "http.response.body", "body": data, "more_body": True})
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -64,7 +64,7 @@ def test_an_unknown_kind_counts_as_a_fault_of_ours() -> None:
         ("/var/lib/edge/models/metal/2/model.onnx has 5 bytes", "model.onnx has 5 bytes"),
         ("cannot read '/srv/a b/labels.json': denied", "cannot read 'a b/labels.json': denied"),
         ("models/metal/2 is broken", "models/metal/2 is broken"),
-        ("cannot reach https://registry.example/a/b", "cannot reach https://registry.example/a/b"),
+        ("cannot reach https://models.example/a/b", "cannot reach https://models.example/a/b"),
         ("5 of 10 images/s", "5 of 10 images/s"),
     ],
 )

@@ -159,7 +159,9 @@ def test_a_server_that_was_never_started_closes(make_app: Callable[..., ASGIApp]
     """Its socket is given back."""
     server = HttpServer(make_app(), feed=Feed(), host="127.0.0.1", port=0)
     server.close()
-    bind(*server.address).close()
+    assert not server.alive
+    with bind(*server.address) as again:
+        assert again.getsockname()[:2] == server.address
 
 
 def test_it_runs_beside_another_event_loop(make_app: Callable[..., ASGIApp]) -> None:
