@@ -17,6 +17,8 @@ from edge.registry.state import Kept, State, activated, rolled_back
 from edge.registry.store import Store
 from tests.fakes import CREATED_AT, make_bundle, truncate
 
+REPOSITORY = Path(__file__).parents[3]
+
 
 def publish(root: Path, version: str) -> Candidate:
     make_bundle(
@@ -170,6 +172,19 @@ def test_process_killed_while_pulling(tmp_path: Path, models: Path, moment: str)
         with pytest.raises(ModelNotFoundError):
             store.open(kept(candidate))
         assert store.pull(LocalRegistry(models), candidate).manifest.version == "1"
+
+
+def test_killed_at_any_moment_leaves_the_old_or_the_new(tmp_path: Path, models: Path) -> None:
+    """Wherever among its file operations an upgrade dies, the next start finds one version whole, and no remains."""
+    first = publish(models, "1")
+    with Store(tmp_path / "store") as store:
+        store.pull(LocalRegistry(models), first)
+        store.remember(activated(State(), kept(first), pinned=False))
+    publish(models, "2")
+    command = [sys.executable, "-m", "tests.edge.registry.killed", str(tmp_path / "store"), str(models)]
+    ended = subprocess.run(command, cwd=REPOSITORY, check=False, capture_output=True, text=True, timeout=100)
+    assert ended.returncode == 0, ended.stderr
+    assert int(ended.stdout) > 20
 
 
 HOLD = """
