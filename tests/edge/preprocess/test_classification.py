@@ -25,6 +25,7 @@ FORMATS: Mapping[str, p.Encode] = {
     "jpeg quality 30": p.pillow("JPEG", quality=30),
     "jpeg grey": p.pillow("JPEG", "L"),
     "jpeg cmyk": p.pillow("JPEG", "CMYK"),
+    "jpeg with a second picture": p.animated("MPO"),
     "jpeg restarts": p.pillow("JPEG", restart_marker_rows=1),
     **{f"jpeg exif {n}": p.turned(n) for n in range(1, 9)},
     "png rgb": p.pillow("PNG"),
@@ -50,6 +51,9 @@ FORMATS: Mapping[str, p.Encode] = {
     "tiff 16-bit rgb": p.deep_colour(".tiff"),
     "tiff cmyk": p.pillow("TIFF", "CMYK"),
     "tiff float": p.pillow("TIFF", "F"),
+    "tiff pages": p.animated("TIFF"),
+    "tiff turned": p.pillow("TIFF", tiffinfo={274: 6}),  # the one orientation that Pillow applies by itself
+    "tiff lzw turned": p.pillow("TIFF", tiffinfo={274: 8}, compression="tiff_lzw"),
     "gif": p.palette("GIF"),
     "gif transparent": p.palette("GIF", transparency=5),
     "gif animated": p.animated("GIF"),
