@@ -9,14 +9,19 @@ import logging
 import os
 import socket
 import threading
+from contextlib import suppress
 from typing import Any
 
 from edge.errors import ConfigError
 
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 10.0
+SHUTDOWN_TRIES = 5
+SHUTDOWN_TRY_S = 1.0
 NOISY = ("amqtt", "transitions")
 """Loggers that tell of every packet and every state at INFO."""
+
+log = logging.getLogger(__name__)
 
 _PLUGINS: dict[str, Any] = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
 
@@ -93,7 +98,16 @@ class EmbeddedBroker:
         await broker.start()
         self._started.set()
         await self._stop.wait()
-        await broker.shutdown()
+        await _shut_down(broker)
+
+
+async def _shut_down(broker: Any) -> None:
+    """Stop the broker; a client that is just connecting can hang it, and is passed over by the next try."""
+    for _ in range(SHUTDOWN_TRIES):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(broker.shutdown(), SHUTDOWN_TRY_S)
+            return
+    log.warning("the embedded MQTT broker did not stop in order")
 
 
 def _is_loopback(host: str) -> bool:
