@@ -138,7 +138,15 @@ async def _edge_error(request: Request, error: Exception) -> Response:
 async def _http_exception(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    return problem(error.status_code, _http_detail(request, error), headers=error.headers)
+    headers = _allow(request) if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else None
+    return problem(error.status_code, _http_detail(request, error), headers=headers or error.headers)
+
+
+def _allow(request: Request) -> dict[str, str] | None:
+    """Return all methods of the path, which several routes may share; the router names only those of the first."""
+    template = getattr(request.scope.get("route"), "path", "")
+    methods = request.app.openapi()["paths"].get(template)
+    return {"Allow": ", ".join(sorted(method.upper() for method in methods))} if methods else None
 
 
 def _http_detail(request: Request, error: HTTPException) -> str:

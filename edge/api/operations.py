@@ -66,7 +66,7 @@ def operation_routes(*, control: Control, metrics: Callable[[], bytes]) -> APIRo
     @router.post(
         "/v1/models/{name}/activate",
         response_model=schemas.Activated,
-        responses=problems(403, 404, 422, 503),
+        responses=problems(400, 403, 404, 422, 503),
         dependencies=[Depends(_same_origin)],
         summary="Prove, warm and swap in a version",
     )

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Base64 = Annotated[str, Field(min_length=1, json_schema_extra={"contentEncoding": "base64"})]
+
 
 class Problem(BaseModel):
     """An error (RFC 9457). `detail` tells what is wrong, and the remedy where there is one."""
@@ -68,7 +70,7 @@ class PredictAnswer(BaseModel):
 class PredictRequest(BaseModel):
     """Pictures as base64."""
 
-    images: Annotated[list[str], Field(min_length=1)]
+    images: Annotated[list[Base64], Field(min_length=1)]
 
 
 class InputData(BaseModel):
@@ -76,19 +78,19 @@ class InputData(BaseModel):
 
     columns: list[Literal["image"]] = ["image"]
     index: list[int] | None = None
-    data: list[str | list[str]]
+    data: Annotated[list[Base64 | Annotated[list[Base64], Field(min_length=1, max_length=1)]], Field(min_length=1)]
 
 
 class ScoreRows(BaseModel):
     """Several pictures, answered by a list. An item is base64, or a JSON text with `image_base64`."""
 
-    input_data: InputData | list[str]
+    input_data: InputData | Annotated[list[Base64], Field(min_length=1)]
 
 
 class ScoreOne(BaseModel):
     """One picture in the v1 style, answered by one object."""
 
-    image: str
+    image: Base64
     model_explainability: bool = False
 
 

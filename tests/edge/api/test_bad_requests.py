@@ -114,6 +114,16 @@ def test_a_bad_request_is_answered_with_a_problem(
     assert "Traceback" not in answer.text
 
 
-def test_a_wrong_method_tells_which_are_right(ask: Ask) -> None:
-    """Allow comes with 405, as RFC 9110 (15.5.6) asks."""
-    assert ask("DELETE", "/v1/predict").headers["allow"] == "POST"
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/predict", "POST"),
+        ("/score", "GET, POST"),
+        ("/v1/models/metal/activate", "POST"),
+        ("/livez", "GET"),
+        ("/", "GET"),
+    ],
+)
+def test_a_wrong_method_tells_which_are_right(ask: Ask, path: str, methods: str) -> None:
+    """Allow comes with 405, as RFC 9110 (15.5.6) asks, with the methods of all routes of the path."""
+    assert ask("DELETE", path).headers["allow"] == methods
