@@ -12,8 +12,8 @@ from bench.processes import InProcess, Server, cpu_s, daemon, in_process, newest
 from bench.report import Figure, Report
 
 CLIENTS = (8, 32)
-ROUNDS = 3
-SECONDS = 2.0
+ROUNDS = 5
+SECONDS = 1.5
 
 Reached = Mapping[str, float]
 """Numbers by what they are: ``per_s``, ``cpu_ms``, ``p50_ms``."""
