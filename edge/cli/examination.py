@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from edge.bundle import Bundle, open_bundle
+from edge.cli.remote import daemon_of
 from edge.cli.selection import Wanted, choose
 from edge.config import Config
 from edge.errors import EdgeError, ModelInvalidError
@@ -45,10 +46,11 @@ def examine(config: Config) -> Iterator[Finding]:
     yield _memory()
     yield _storage(config.storage.path)
     yield clock_finding(datetime.now(UTC))
+    running = bool(config.http.enabled and config.http.port and daemon_of(config, None).answers())
     if config.http.enabled:
-        yield _port("HTTP port", config.http.host, config.http.port)
+        yield _port("HTTP port", config.http.host, config.http.port, running=running)
     if config.mqtt.enabled:
-        yield from _mqtt(config)
+        yield from _mqtt(config, running=running)
     yield from (_source(source.name, source.path) for source in config.source)
 
 
@@ -141,8 +143,8 @@ def clock_finding(now: datetime) -> Finding:
     return Finding("clock", "ok", f"{now:%Y-%m-%d %H:%M:%S} UTC")
 
 
-def _port(what: str, host: str, port: int) -> Finding:
-    """Try to bind; the port is free again at once."""
+def _port(what: str, host: str, port: int, *, running: bool) -> Finding:
+    """Try to bind; the port is free again at once. A daemon that is ``running`` has it rightly."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -152,16 +154,18 @@ def _port(what: str, host: str, port: int) -> Finding:
             probe.bind(address)
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
-        hint = "another program, or a running daemon, has it" if taken else error.strerror
+        if taken and running:
+            return Finding(what, "ok", f"{host}:{port} is taken, and a daemon is running")
+        hint = "another program has it" if taken else error.strerror
         return Finding(what, "fail", f"{host}:{port} cannot be bound: {hint}")
     return Finding(what, "ok", f"{host}:{port} is free")
 
 
-def _mqtt(config: Config) -> Iterator[Finding]:
+def _mqtt(config: Config, *, running: bool) -> Iterator[Finding]:
     mqtt = config.mqtt
     if not mqtt.host:
         yield _embedded_broker()
-        yield _port("MQTT port", "127.0.0.1", mqtt.port)
+        yield _port("MQTT port", "127.0.0.1", mqtt.port, running=running)
         return
     try:
         socket.create_connection((mqtt.host, mqtt.port), CONNECT_TIMEOUT_S).close()

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+import cv2
+
 from edge.execution.admission import Admission
 from edge.execution.lanes import Lanes
 from edge.execution.pipeline import Pipeline
@@ -38,6 +40,7 @@ def suitable(model: Model) -> Setting:
 @contextmanager
 def running(model: Model, setting: Setting) -> Iterator[Executor]:
     """Give an executor that runs ``model``; at the end it takes nothing new and drops what waits."""
+    cv2.setNumThreads(1)  # as in the daemon: the executor's threads are the threads
     executor = _made(setting)
     try:
         executor.swap(model)

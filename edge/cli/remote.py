@@ -12,6 +12,7 @@ from edge.errors import ConfigError, EdgeError, ModelError, ModelNotFoundError, 
 
 TIMEOUT_S = 120.0
 """Longest wait for an answer: proving a large model on a small device takes its time."""
+PROBE_TIMEOUT_S = 2.0
 
 CONNECTIONS: Mapping[str, type[HTTPConnection]] = {"http": HTTPConnection, "https": HTTPSConnection}
 
@@ -22,6 +23,17 @@ class Daemon:
 
     url: str
     token: str | None = None
+
+    def answers(self) -> bool:
+        """Tell whether a daemon is alive there."""
+        connection = self._connection(PROBE_TIMEOUT_S)
+        try:
+            connection.request("GET", "/livez")
+            return _answer(connection.getresponse()).get("status") == "live"
+        except (OSError, HTTPException, UnavailableError):
+            return False
+        finally:
+            connection.close()
 
     def change(self, verb: str, name: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         """Ask for ``activate`` or ``rollback`` of a model and return the one that runs then.
@@ -39,7 +51,7 @@ class Daemon:
         headers = {"Content-Type": "application/json"} if body else {}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        connection = self._connection()
+        connection = self._connection(TIMEOUT_S)
         try:
             connection.request("POST", urlsplit(self.url).path.rstrip("/") + path, body, headers)
             response = connection.getresponse()
@@ -52,13 +64,13 @@ class Daemon:
         finally:
             connection.close()
 
-    def _connection(self) -> HTTPConnection:
+    def _connection(self, timeout_s: float) -> HTTPConnection:
         try:
             parts = urlsplit(self.url)
             host, port, kind = parts.hostname, parts.port, CONNECTIONS[parts.scheme]
         except (ValueError, KeyError) as error:
             raise ConfigError(f"{self.url!r} is no URL of a daemon, such as http://127.0.0.1:8080") from error
-        return kind(host or "127.0.0.1", port, timeout=TIMEOUT_S)
+        return kind(host or "127.0.0.1", port, timeout=timeout_s)
 
 
 def daemon_of(config: Config, url: str | None) -> Daemon:

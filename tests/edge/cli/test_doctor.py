@@ -2,8 +2,10 @@
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,28 @@ def test_a_taken_port_fails(cli: Cli, environ: dict[str, str], busy_port: int) -
     exit_code, found = findings(cli, environ | {"EDGE_HTTP__PORT": str(busy_port)})
     assert exit_code == 1
     assert found["HTTP port"]["found"].startswith(f"127.0.0.1:{busy_port} cannot be bound")
+
+
+def test_a_running_daemon_has_its_port_rightly(cli: Cli, environ: dict[str, str]) -> None:
+    """Where the port is taken by what answers as the daemon does, all is well."""
+
+    class Live(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"status": "live"}')
+
+        def log_message(self, *arguments: Any) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Live) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        exit_code, found = findings(cli, environ | {"EDGE_HTTP__PORT": str(server.server_port)})
+        server.shutdown()
+        thread.join()
+    assert exit_code == 0
+    assert found["HTTP port"]["found"].endswith("is taken, and a daemon is running")
 
 
 def test_a_broker_that_answers(cli: Cli, environ: dict[str, str], busy_port: int) -> None:
