@@ -290,6 +290,26 @@ def test_environment_is_the_processs_own() -> None:
     assert "PATH" in environment()
 
 
+def test_demo_is_a_configuration() -> None:
+    """What `make run` starts is valid, and its paths lead into the project."""
+    project = Path(__file__).parents[2]
+    config = load(project / "docs/demo.toml", {})
+    assert config.registry.path.resolve() == project / "models"
+    assert [source.name for source in config.source] == ["line"]
+
+
+def test_example_of_the_reference_is_a_configuration(tmp_path: Path) -> None:
+    """The example on the page can be taken as it is."""
+    example = PAGE.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+    config = load(write(tmp_path, example), {"EDGE_MQTT__PASSWORD": "p"})
+    assert config.session.device == "require-gpu"
+
+
+def test_result_lines_may_be_switched_as_a_bool(tmp_path: Path) -> None:
+    """`results = true` means what it says, though `auto` is a third value."""
+    assert load(write(tmp_path, "[log]\nresults = true\n"), {}).log.results == "true"
+
+
 def test_reference_page_is_up_to_date() -> None:
     """docs/reference/configuration.md holds the schema's tables; else run ``python -m tests.edge.config_reference``."""
     page = PAGE.read_text(encoding="utf-8")
