@@ -28,8 +28,9 @@ QUIET = {
     "transitions": logging.WARNING,
     "asyncio": logging.WARNING,
     "uvicorn.error": logging.WARNING,
+    "python_multipart": logging.ERROR,  # warns of every broken form, which its sender has been told
 }
-"""Libraries that tell at INFO what is our own affair; they are shown from here on, and wholly at DEBUG."""
+"""Libraries that tell what is our own affair; they are shown from these levels on, and wholly at DEBUG."""
 
 _SECRET_NAME = re.compile(r"password|passwd|secret|token|authorization|credential|api_?key|private_?key", re.IGNORECASE)
 _SECRET_TEXT = re.compile(r"((?:Bearer|Basic)\s+)[^\s'\",]+|(://[^/\s:@]*:)[^/\s@]+(?=@)", re.IGNORECASE)

@@ -2,29 +2,26 @@
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from fastapi import Request
-from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import Scope
 
 from edge.api.body import header
+from edge.api.forms import form_images
 from edge.errors import RequestError
 from edge.results import Failure
 
 JSON_TYPE = "application/json"
 MULTIPART_TYPE = "multipart/form-data"
-FIELD = "image"
 SHAPELESS_TYPES = frozenset(
     {"", "application/octet-stream", "application/x-www-form-urlencoded", "binary/octet-stream"}
 )
 """Types that tell nothing: what clients send when they were told none (curl: ``application/x-www-form-urlencoded``)."""
-NAME_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,45 +96,6 @@ def decoded(text: object, *, place: str) -> bytes | Failure:
         return Failure("RequestError", f"{place} is no base64: {error}")
 
 
-class _InMemoryParser(MultiPartParser):
-    """Keeps files in memory: the whole body lies there already, and is bounded."""
-
-    spool_max_size = 1 << 40
-
-
-async def _once(body: bytes) -> AsyncGenerator[bytes, None]:
-    yield body
-
-
-async def multipart_pictures(request: Request, body: bytes, *, max_images: int) -> list[Picture]:
-    """Return the files of the repeatable field ``image`` (RFC 7578). Raises RequestError."""
-    parser = _InMemoryParser(
-        request.headers, _once(body), max_files=max_images, max_fields=max_images, max_part_size=len(body) or 1
-    )
-    try:
-        form = await parser.parse()
-    except (MultiPartException, KeyError) as error:
-        raise RequestError(f"the multipart body cannot be read: {getattr(error, 'message', 'no boundary')}") from error
-    try:
-        return _files_of(form)
-    finally:
-        await form.close()
-
-
-def _files_of(form: FormData) -> list[Picture]:
-    found = []
-    for value in form.getlist(FIELD):
-        if isinstance(value, str):
-            raise RequestError(
-                f"the field {FIELD!r} must carry a file with a file name, as 'curl -F {FIELD}=@part.jpg' does"
-            )
-        found.append(Picture(value.file.read(), (value.filename or "")[:NAME_LENGTH] or None))
-    if not found:
-        fields = ", ".join(sorted({repr(name) for name in form})) or "none"
-        raise RequestError(f"the multipart body has no file in the field {FIELD!r}; its fields: {fields}")
-    return found
-
-
 def check_count(pictures: Sequence[Picture], *, max_images: int) -> None:
     """Raise RequestError for no picture, or more than allowed."""
     if not pictures:
@@ -148,7 +106,7 @@ def check_count(pictures: Sequence[Picture], *, max_images: int) -> None:
         )
 
 
-async def pictures_of(request: Request, body: bytes, *, max_images: int) -> list[Picture]:
+def pictures_of(request: Request, body: bytes, *, max_images: int) -> list[Picture]:
     """Return the pictures of a ``/v1/predict`` request. Raises RequestError, HTTPException 415."""
     shape = shape_of(request.scope, body)
     if shape == "raw":
@@ -156,6 +114,7 @@ async def pictures_of(request: Request, body: bytes, *, max_images: int) -> list
     if shape == "json":
         pictures = images_of(parse_json(body))
     else:
-        pictures = await multipart_pictures(request, body, max_images=max_images)
+        parts = form_images(request.headers["content-type"], body, max_images=max_images)
+        pictures = [Picture(part.data, part.file_name) for part in parts]
     check_count(pictures, max_images=max_images)
     return pictures

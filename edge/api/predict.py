@@ -35,7 +35,7 @@ def predict_routes(*, submit: Submit, intake: Intake, limits: Limits) -> APIRout
         several it has an `error` in its own place and the status is 200.
         """
         async with intake.body(request) as body:
-            pictures = await pictures_of(request, body, max_images=limits.max_images)
+            pictures = pictures_of(request, body, max_images=limits.max_images)
             answers = await infer(request, pictures, submit=submit, deadline_s=limits.deadline_s)
         return json_response(answer_json(answers))
 

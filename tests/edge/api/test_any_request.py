@@ -1,6 +1,5 @@
 """Whatever is sent, it is a picture or a problem, never a fault of ours."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -58,7 +57,7 @@ def understood(parse: Callable[[], Any]) -> None:
 
 
 def ask_predict(kind: str, body: bytes) -> None:
-    understood(lambda: asyncio.run(pictures_of(request(kind), body, max_images=3)))
+    understood(lambda: pictures_of(request(kind), body, max_images=3))
 
 
 def ask_score(kind: str, body: bytes) -> None:

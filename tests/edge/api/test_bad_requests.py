@@ -9,7 +9,7 @@ from edge.api.limits import Limits
 from tests.edge.api.conftest import Ask
 
 JSON = {"content-type": "application/json"}
-LIMITS = Limits(max_body_bytes=10_000, max_images=3)
+LIMITS = Limits(max_body_bytes=20_000, max_images=3)
 GOOD = base64.b64encode(b"good").decode()
 PREDICT = ("POST", "/v1/predict")
 SCORE = ("POST", "/score")
@@ -30,9 +30,9 @@ TABLE: list[tuple[str, tuple[str, str], dict[str, Any], int, str]] = [
     ("data URL", PREDICT, {"json": {"images": ["data:image/png;base64," + GOOD]}}, 400, "data: URL"),
     ("empty batch", PREDICT, {"json": {"images": []}}, 400, "no picture"),
     ("too many pictures", PREDICT, {"json": {"images": [GOOD] * 4}}, 400, "3 are allowed"),
-    ("too many files", PREDICT, {"files": [("image", ("a", b"x"))] * 4}, 400, "Too many files"),
+    ("too many files", PREDICT, {"files": [("image", ("a", b"x"))] * 4}, 400, "3 are allowed"),
     ("form without the field", PREDICT, {"files": [("file", ("a.jpg", b"x"))]}, 400, "'image'; its fields: 'file'"),
-    ("form with text in the field", PREDICT, {"files": {"image": (None, "x")}}, 400, "must carry a file"),
+    ("form with too many parts", PREDICT, {"files": [("note", ("a", b"x"))] * 104}, 400, "more than 103 parts"),
     (
         "form without boundary",
         PREDICT,
@@ -45,7 +45,7 @@ TABLE: list[tuple[str, tuple[str, str], dict[str, Any], int, str]] = [
         PREDICT,
         {"content": b"--b\r\nContent-Dis", "headers": {"content-type": "multipart/form-data; boundary=b"}},
         400,
-        "no file in the field 'image'",
+        "closing boundary is missing",
     ),
     (
         "form that is none",
@@ -54,7 +54,7 @@ TABLE: list[tuple[str, tuple[str, str], dict[str, Any], int, str]] = [
         400,
         "cannot be read",
     ),
-    ("body too large", PREDICT, {"content": b"x" * 10_001}, 413, "10000 bytes, this one has 10001"),
+    ("body too large", PREDICT, {"content": b"x" * 20_001}, 413, "20000 bytes, this one has 20001"),
     ("score: not a picture", SCORE, {"content": b"bad"}, 400, "not a picture"),
     ("score: zero bytes", SCORE, {"content": b""}, 400, "the body is empty"),
     ("score: no known key", SCORE, {"json": {"images": [GOOD]}}, 400, '"input_data"'),

@@ -54,10 +54,17 @@ def test_a_form_carries_several_pictures(ask: Ask, echo: Echo) -> None:
 
 
 def test_a_form_carries_large_pictures(ask: Ask, echo: Echo) -> None:
-    """A part beyond the parser's usual spool size arrives whole."""
+    """Three megabytes with every byte value, line breaks and dashes among them."""
     data = bytes(range(256)) * 12_000
     ask("POST", "/v1/predict", files=[("image", ("a", data))])
     assert echo.frames[0].image == data
+
+
+def test_a_form_may_leave_out_file_names(ask: Ask, echo: Echo) -> None:
+    """``curl -F 'image=<part.jpg'`` sends none; names beyond ASCII are UTF-8 (RFC 7578, 5.1)."""
+    files = [("image", (None, b"one")), ("image", ("Prüfling 1.jpg", b"two"))]
+    assert labels(ask("POST", "/v1/predict", files=files)) == ["one", "two"]
+    assert [frame.name for frame in echo.frames] == [None, "Prüfling 1.jpg"]
 
 
 def test_json_carries_several_pictures(ask: Ask) -> None:
