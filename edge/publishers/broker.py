@@ -54,15 +54,17 @@ class EmbeddedBroker:
         for name in NOISY:
             logging.getLogger(name).setLevel(logging.WARNING)
         self._thread.start()
-        self._started.wait(START_TIMEOUT_S)
-        if self._failure is not None:
-            self._thread.join(STOP_TIMEOUT_S)
-            raise self._explained(self._failure) from self._failure
+        in_time = self._started.wait(START_TIMEOUT_S)
+        failure = self._failure or (None if in_time else TimeoutError("it does not start"))
+        if failure is not None:
+            self.close()
+            raise self._explained(failure) from failure
 
     def close(self) -> None:
         """Disconnect everybody and stop; does nothing where the broker does not run."""
         if self._thread.is_alive() and self._loop is not None and self._stop is not None:
-            self._loop.call_soon_threadsafe(self._stop.set)
+            with suppress(RuntimeError):  # the loop has just ended by itself
+                self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(STOP_TIMEOUT_S)
 
     def _explained(self, failure: BaseException) -> ConfigError:
@@ -90,12 +92,16 @@ class EmbeddedBroker:
 
     async def _serve(self) -> None:
         from amqtt.broker import Broker  # noqa: PLC0415 - only who wants the embedded broker needs the package
+        from amqtt.errors import AMQTTError  # noqa: PLC0415 - as above
 
         # max_connections 0: as many as come; messages have no limit but MQTT's own of 256 MiB
         listener = {"type": "tcp", "bind": f"{self._host}:{self._port}", "max_connections": 0}
         broker = Broker({"listeners": {"default": listener}, "plugins": _PLUGINS})
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        await broker.start()
+        try:
+            await broker.start()
+        except AMQTTError as exc:
+            raise OSError(str(exc)) from exc  # explained by start, as what a taken port raises
         self._started.set()
         await self._stop.wait()
         await _shut_down(broker)

@@ -79,7 +79,7 @@ class Connection:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._settings = settings
-        self._on_event = partial(on_event, self)
+        self._tell = on_event
         self._on_message = on_message
         self._ended = threading.Event()
         self._client = self._make_client(will, tls)
@@ -145,28 +145,34 @@ class Connection:
             with suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
         self._client.loop_stop()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Break the circle of references: paho closes its wake-up sockets only when the client is collected."""
+        client = self._client
+        client.on_connect = client.on_disconnect = client.on_publish = client.on_subscribe = client.on_message = None
 
     def _connected(self, _c: Client, _u: Any, _flags: ConnectFlags, reason: ReasonCode, _p: Properties | None) -> None:
-        self._on_event(Down(why_refused(self._settings, str(reason))) if reason.is_failure else Up())
+        self._tell(self, Down(why_refused(self._settings, str(reason))) if reason.is_failure else Up())
 
     def _disconnected(
         self, _c: Client, _u: Any, _flags: DisconnectFlags, reason: ReasonCode, _p: Properties | None
     ) -> None:
         self._ended.set()
-        self._on_event(Down(why_lost(self._settings, str(reason))))
+        self._tell(self, Down(why_lost(self._settings, str(reason))))
 
     def _published(self, _c: Client, _u: Any, mid: int, reason: ReasonCode, _p: Properties | None) -> None:
         if reason.is_failure:
-            self._on_event(
-                Down(f"MQTT broker {self._settings.address} refuses results: {reason}; see its access rules")
+            self._tell(
+                self, Down(f"MQTT broker {self._settings.address} refuses results: {reason}; see its access rules")
             )
         else:
-            self._on_event(Acknowledged(mid))
+            self._tell(self, Acknowledged(mid))
 
     def _subscribed(self, _c: Client, _u: Any, _mid: int, reasons: list[ReasonCode], _p: Properties | None) -> None:
         refused = [str(reason) for reason in reasons if reason.is_failure]
         if refused:
-            self._on_event(Complaint(why_forbidden(self._settings, "subscriptions", refused[0])))
+            self._tell(self, Complaint(why_forbidden(self._settings, "subscriptions", refused[0])))
 
     def _received(self, client: Client, _u: Any, message: MQTTMessage) -> None:
         try:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from edge.errors import ConfigError
@@ -95,6 +96,20 @@ def test_a_frozen_broker_is_noticed_and_left(broker: Mosquitto, make_publisher: 
     until(lambda: not publisher.connected, what="the loss noticed")
     broker.thaw()
     until(lambda: publisher.connected and publisher.depth == 0, what="the result delivered")
+
+
+def test_reconnecting_leaves_no_open_files(make_broker: MakeBroker, make_publisher: MakePublisher) -> None:
+    """A device lives through many outages."""
+    broker = make_broker()
+    publisher = connected(make_publisher(broker.port))
+    process = psutil.Process()
+    before = process.num_fds()
+    for _ in range(3):
+        broker.kill()
+        until(lambda: not publisher.connected, what="the loss noticed")
+        broker.start()
+        until(lambda: publisher.connected, what="the connection")
+    assert process.num_fds() == before
 
 
 def test_results_wait_for_a_broker_that_comes_later(
