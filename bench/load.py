@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 HOST = "127.0.0.1"
 CHUNK_BYTES = 1 << 18
 HEAD_END = b"\r\n\r\n"
+ARRIVAL_GAP_S = 0.01
+"""Clients come one after the other: of several worker processes, one that is idle takes up the next connection. All
+at once, a single worker may take them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +87,15 @@ def drive(port: int, requests: Sequence[bytes], *, clients: int, seconds: float,
     Raises OSError where the server is away or closes a connection.
     """
     turns = itertools.cycle(requests)
+    connections: dict[int, _Connection] = {}
     with select.epoll() as poll:
-        connections = _connect(port, clients)
         try:
-            for connection in connections.values():
+            for _ in range(clients):
+                connection = _connect(port)
+                connections[connection.socket.fileno()] = connection
                 poll.register(connection.socket, select.EPOLLIN)
                 _send(poll, connection, next(turns))
+                time.sleep(ARRIVAL_GAP_S)
             began = time.perf_counter() + warmup_s
             samples = list(_answers(poll, connections, turns, until=began + seconds))
         finally:
@@ -100,14 +106,11 @@ def drive(port: int, requests: Sequence[bytes], *, clients: int, seconds: float,
     return Load(seconds, good, len(measured) - len(good), len(samples))
 
 
-def _connect(port: int, clients: int) -> dict[int, _Connection]:
-    connections = {}
-    for _ in range(clients):
-        link = socket.create_connection((HOST, port), timeout=10)
-        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        link.setblocking(False)
-        connections[link.fileno()] = _Connection(link)
-    return connections
+def _connect(port: int) -> _Connection:
+    link = socket.create_connection((HOST, port), timeout=10)
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    link.setblocking(False)
+    return _Connection(link)
 
 
 def _send(poll: select.epoll, connection: _Connection, data: bytes) -> None:
