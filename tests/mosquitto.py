@@ -131,6 +131,10 @@ class Mosquitto:
         """Let a frozen broker go on."""
         self._signal(signal.SIGCONT)
 
+    def reload(self) -> None:
+        """Have the broker read its files again."""
+        self._signal(signal.SIGHUP)
+
     def stop(self) -> None:
         """End the broker; no error where it does not run."""
         if self._process is not None:

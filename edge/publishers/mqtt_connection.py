@@ -163,9 +163,7 @@ class Connection:
 
     def _published(self, _c: Client, _u: Any, mid: int, reason: ReasonCode, _p: Properties | None) -> None:
         if reason.is_failure:
-            self._tell(
-                self, Down(f"MQTT broker {self._settings.address} refuses results: {reason}; see its access rules")
-            )
+            self._tell(self, Down(why_forbidden(self._settings, "messages", str(reason))))
         else:
             self._tell(self, Acknowledged(mid))
 

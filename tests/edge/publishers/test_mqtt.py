@@ -147,6 +147,23 @@ def test_a_wrong_password_is_told_and_tried_again(
     assert connected(make_publisher(broker.port, username="press", password="right", protocol=protocol)).problem is None
 
 
+def test_a_topic_that_the_broker_forbids_is_told_and_its_results_are_kept(
+    make_broker: MakeBroker, make_publisher: MakePublisher, tmp_path: Path
+) -> None:
+    """An MQTT 5 broker says so; once its rules are put right the results are delivered."""
+    rules = tmp_path / "rules"
+    rules.write_text("topic read #\ntopic write plant/press-1/state\n")
+    broker = make_broker(extra=[f"acl_file {rules}"])
+    publisher = make_publisher(broker.port, protocol="5")
+    publisher.publish(make_result(1))
+    publisher.start()
+    until(lambda: "refuses messages on plant/press-1/#: Not authorized" in (publisher.problem or ""), what="a problem")
+    assert publisher.depth == 1
+    rules.write_text("topic readwrite #\n")
+    broker.reload()
+    until(lambda: publisher.depth == 0, what="the result delivered")
+
+
 def test_tls_with_the_right_authority_and_client_certificate(
     make_broker: MakeBroker, make_publisher: MakePublisher, certificates: Certificates
 ) -> None:
