@@ -54,7 +54,7 @@ def create_app(
         description=DESCRIPTION,
     )
     intake = Intake(limits)
-    app.include_router(predict_routes(submit=submit, intake=intake, limits=limits))
+    app.include_router(predict_routes(submit=submit, control=control, intake=intake, limits=limits))
     app.include_router(score_routes(submit=submit, intake=intake, limits=limits))
     app.include_router(probe_routes(control=control))
     app.include_router(operation_routes(control=control, metrics=metrics))

@@ -1,6 +1,6 @@
 """``POST /v1/predict``: our own contract for pictures in, predictions out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -13,12 +13,13 @@ from edge.api.inference import Answer, Submit, failure_in, infer
 from edge.api.limits import Limits
 from edge.api.openapi import PICTURE_BODY, problems
 from edge.api.routing import RawRoute, json_response
-from edge.errors import RequestError
-from edge.results import Failure, ModelRef, Result, model_json, prediction_json, timing_json
+from edge.errors import ModelNotReadyError
+from edge.ports import Control
+from edge.results import Failure, ModelRef, Result, Timing, model_json, prediction_json, timing_json
 
 
-def predict_routes(*, submit: Submit, intake: Intake, limits: Limits) -> APIRouter:
-    """Return the route that answers pictures."""
+def predict_routes(*, submit: Submit, control: Control, intake: Intake, limits: Limits) -> APIRouter:
+    """Return the route that answers pictures; ``control`` names the model where no picture reached it."""
     router = APIRouter(route_class=RawRoute, tags=["pictures"])
 
     @router.post(
@@ -37,23 +38,23 @@ def predict_routes(*, submit: Submit, intake: Intake, limits: Limits) -> APIRout
         async with intake.body(request) as body:
             pictures = pictures_of(request, body, max_images=limits.max_images)
             answers = await infer(request, pictures, submit=submit, deadline_s=limits.deadline_s)
-        return json_response(answer_json(answers))
+        return json_response(answer_json(answers, serving=control.status))
 
     return router
 
 
-def answer_json(answers: Sequence[Answer]) -> dict[str, Any]:
+def answer_json(answers: Sequence[Answer], *, serving: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
     """Return the answer to one request.
 
     ``model`` and ``provider`` are those of the last picture; a prediction that another model made (a swap came between)
-    carries its own ``model``. ``timing_ms`` is that of the slowest picture. Raises what made a lone picture fail, and
-    RequestError where none of several could be handed in.
+    carries its own ``model``. ``timing_ms`` is that of the slowest picture. Where none of several was a picture, model
+    and provider are those that ``serving`` tells. Raises what made a lone picture fail.
     """
     if len(answers) == 1 and (failure := failure_in(answers[0])) is not None:
         raise error_of(failure)
     results = [answer for answer in answers if isinstance(answer, Result)]
     if not results:
-        raise RequestError("; ".join(failure.detail for failure in answers if isinstance(failure, Failure)))
+        return _all_bad([answer for answer in answers if isinstance(answer, Failure)], serving())
     last = results[-1].outcome
     slowest = max((result.outcome.timing for result in results), key=lambda timing: timing.total_ms)
     return {
@@ -61,6 +62,18 @@ def answer_json(answers: Sequence[Answer]) -> dict[str, Any]:
         "provider": last.provider,
         "predictions": [_prediction(answer, last.model) for answer in answers],
         "timing_ms": timing_json(slowest),
+    }
+
+
+def _all_bad(failures: Sequence[Failure], status: Mapping[str, Any]) -> dict[str, Any]:
+    model = status["model"]
+    if model is None:
+        raise ModelNotReadyError("no model is running yet; see /readyz for the reason")
+    return {
+        "model": {key: model[key] for key in ("name", "version", "proven")},
+        "provider": status["provider"],
+        "predictions": [prediction_json(failure) for failure in failures],
+        "timing_ms": timing_json(Timing()),
     }
 
 

@@ -18,7 +18,17 @@ from edge.config.schema import SECTIONS, Config, FolderSource, PlaybackSource, S
 from edge.config.values import is_loopback
 from edge.errors import ConfigError
 
-__all__ = ["Config", "FolderSource", "PlaybackSource", "SourceSection", "dump", "environment", "is_loopback", "load"]
+__all__ = [
+    "Config",
+    "FolderSource",
+    "PlaybackSource",
+    "SourceSection",
+    "dump",
+    "environment",
+    "is_loopback",
+    "load",
+    "no_colour",
+]
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
@@ -38,6 +48,11 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     if overrides.problems:
         raise ConfigError("\n".join(overrides.problems))
     return config
+
+
+def no_colour(environ: Mapping[str, str] | None = None) -> bool:
+    """Tell whether the environment asks for output without colours (no-color.org: ``NO_COLOR`` set to anything)."""
+    return bool((environment() if environ is None else environ).get("NO_COLOR"))
 
 
 def dump(config: Config) -> dict[str, Any]:

@@ -40,13 +40,17 @@ MEGAPIXEL = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Daemon:
-    """What runs, as far as the shell talks to it. ``url`` is None without HTTP, ``messaging`` None without MQTT."""
+    """What runs, as far as the shell talks to it. ``server`` is None without HTTP, ``messaging`` without MQTT."""
 
     control: DaemonControl
     console: Console
     shape: str
-    url: str | None
+    server: HttpServer | None
     messaging: Messaging | None
+
+    def alive(self) -> bool:
+        """Tell whether what must live for the daemon to be of use does."""
+        return self.server is None or self.server.alive
 
 
 def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
@@ -72,7 +76,7 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
         observers=observers,
         publish_answers=config.http.publish,
     )
-    url = _start_http(config, stack, delivery=delivery, control=control, feed=feed, metrics=metrics)
+    server = _start_http(config, stack, delivery=delivery, control=control, feed=feed, metrics=metrics)
     rollout = make_rollout(config, store, executor, control, metrics)
     sources = supervise_sources(config, delivery.emit, messaging)
     control.follow(rollout, sources)
@@ -84,7 +88,7 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
     control.wakes(watch)
     start_sources(sources, stack)
     control.announce()
-    return Daemon(control, console, shape, url, messaging)
+    return Daemon(control, console, shape, server, messaging)
 
 
 def _connect(messaging: Messaging, control: DaemonControl, stack: ExitStack) -> None:
@@ -152,7 +156,7 @@ def make_rollout(
 
 def _start_http(
     config: Config, stack: ExitStack, *, delivery: Delivery, control: DaemonControl, feed: Feed, metrics: Metrics
-) -> str | None:
+) -> HttpServer | None:
     if not config.http.enabled:
         return None
     limits = Limits(
@@ -173,4 +177,4 @@ def _start_http(
     server = HttpServer(app, feed=feed, host=config.http.host, port=config.http.port)
     stack.callback(server.close)
     server.start()
-    return server.url
+    return server

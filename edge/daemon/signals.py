@@ -4,11 +4,12 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Self
 
-WAIT_S = 3600.0
-"""A wait without limit would, on some systems, keep Python from running the signal's handler."""
+LOOK_S = 1.0
+"""How often the wait looks whether what it waits beside still lives."""
 SAME_REQUEST_S = 1.0
 """Signals this close together are one request: make and shells pass on a signal that the process group got already."""
 
@@ -21,10 +22,12 @@ class StopSignals:
         self._asked_at = 0.0
         self._before: dict[signal.Signals, signal._HANDLER] = {}
 
-    def wait(self) -> None:
-        """Return once a clean stop was asked for."""
-        while not self._asked.wait(WAIT_S):
-            pass
+    def wait(self, alive: Callable[[], bool]) -> bool:
+        """Return True once a clean stop was asked for, False where ``alive`` tells no longer."""
+        while not self._asked.wait(LOOK_S):
+            if not alive():
+                return False
+        return True
 
     def __enter__(self) -> Self:
         for number in (signal.SIGTERM, signal.SIGINT):

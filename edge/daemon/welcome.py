@@ -20,10 +20,11 @@ def welcome(daemon: Daemon) -> str:
 
 def _places(daemon: Daemon) -> list[tuple[str, str]]:
     places = []
-    if daemon.url is not None:
-        places.append(("page", daemon.url))
-        places.append(("docs", f"{daemon.url}docs"))
-        places.append(("predict", f"curl --data-binary @picture.jpg {daemon.url}v1/predict"))
+    if daemon.server is not None:
+        url = daemon.server.url
+        places.append(("page", url))
+        places.append(("docs", f"{url}docs"))
+        places.append(("predict", f"curl --data-binary @picture.jpg {url}v1/predict"))
     if daemon.messaging is not None:
         at, topics = daemon.messaging, daemon.messaging.topics
         places.append(("results", f"mosquitto_sub -h {at.host} -p {at.port} -t '{topics.root}/+/result'"))

@@ -7,7 +7,7 @@ from traceback import format_exception
 import pytest
 from pydantic import ValidationError
 
-from edge.config import Config, FolderSource, PlaybackSource, dump, environment, load
+from edge.config import Config, FolderSource, PlaybackSource, dump, environment, load, no_colour
 from edge.errors import ConfigError
 from tests.edge.config_reference import PAGE, page_with_tables
 
@@ -314,3 +314,9 @@ def test_reference_page_is_up_to_date() -> None:
     """docs/reference/configuration.md holds the schema's tables; else run ``python -m tests.edge.config_reference``."""
     page = PAGE.read_text(encoding="utf-8")
     assert page == page_with_tables(page)
+
+
+@pytest.mark.parametrize(("environ", "expected"), [({}, False), ({"NO_COLOR": ""}, False), ({"NO_COLOR": "1"}, True)])
+def test_no_color(environ: dict[str, str], expected: bool) -> None:
+    """NO_COLOR set to anything but nothing asks for output without colours."""
+    assert no_colour(environ) is expected

@@ -25,7 +25,6 @@ TABLE: list[tuple[str, tuple[str, str], dict[str, Any], int, str]] = [
     ("JSON without images", PREDICT, {"json": {"image": GOOD}}, 400, '{"images"'),
     ("images that is no list", PREDICT, {"json": {"images": GOOD}}, 400, '{"images"'),
     ("bad base64", PREDICT, {"json": {"images": ["!!"]}}, 400, "images[0] is no base64"),
-    ("only bad base64", PREDICT, {"json": {"images": ["!!", "a"]}}, 400, "images[1] is no base64"),
     ("base64 beyond ASCII", PREDICT, {"json": {"images": ["ä"]}}, 400, "images[0] is no base64"),
     ("data URL", PREDICT, {"json": {"images": ["data:image/png;base64," + GOOD]}}, 400, "data: URL"),
     ("empty batch", PREDICT, {"json": {"images": []}}, 400, "no picture"),

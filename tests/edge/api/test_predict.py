@@ -120,6 +120,14 @@ def test_a_refusal_halfway_cancels_what_was_handed_in(ask: Ask) -> None:
     assert [future.cancelled() for _, future in held.pending] == [True, True]
 
 
+def test_several_pictures_that_are_all_bad_have_their_errors_in_place(ask: Ask) -> None:
+    """The answer's form does not depend on how many were bad; the model is the one that serves."""
+    answer = ask("POST", "/v1/predict", json={"images": ["***", "?"]})
+    assert labels(answer) == ["RequestError", "RequestError"]
+    assert answer.json()["model"] == {"name": "metal", "version": "1", "proven": True}
+    assert answer.json()["provider"] == "CPUExecutionProvider"
+
+
 def test_a_fault_of_the_service_fails_a_request_of_several(ask: Ask) -> None:
     """Not the pictures are bad, so that nothing is marked in place."""
     answer = ask(

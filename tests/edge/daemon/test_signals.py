@@ -7,16 +7,24 @@ import time
 
 import pytest
 
+from edge.daemon.signals import StopSignals
+
 SLOW_STOP = """
 import time
 from edge.daemon.signals import StopSignals
 with StopSignals() as stop:
     print("up", flush=True)
-    stop.wait()
+    stop.wait(lambda: True)
     print("asked", flush=True)
     time.sleep(float({stop_s}))
 print("clean", flush=True)
 """
+
+
+def test_the_wait_ends_with_what_it_waits_beside() -> None:
+    """When the part that must live has died, the wait tells so."""
+    with StopSignals() as stop:
+        assert not stop.wait(lambda: False)
 
 
 def started(stop_s: float) -> subprocess.Popen[str]:
