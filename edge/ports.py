@@ -166,8 +166,8 @@ class Publisher(Protocol):
 class Incoming:
     """A message that came in over a broker.
 
-    ``topic`` is what follows ``{prefix}/{device}/``. ``correlation_id`` is the sender's own (MQTT 5). ``retained`` marks a
-    message that was kept by the broker from before. ``acknowledge`` tells the broker that it need not send the message
+    ``topic`` is what follows ``{prefix}/{device}/``. ``correlation_id`` is the sender's own (MQTT 5). ``retained``
+    marks a message that the broker kept from before. ``acknowledge`` tells the broker that it need not send the message
     again; it may be called from any thread, and late, and does nothing once the connection is gone.
     """
 
@@ -182,10 +182,10 @@ class Subscriptions(Protocol):
     """Where a source or a program asks for messages without knowing the broker."""
 
     def subscribe(self, pattern: str, deliver: Callable[[Incoming], None], *, qos: int = 1) -> None:
-        """Have messages below ``{prefix}/{device}/`` that match ``pattern`` (``+`` stands for one level) given to ``deliver``.
+        """Have messages below ``{prefix}/{device}/`` that match ``pattern`` given to ``deliver``; ``+`` is any level.
 
-        Holds for every connection to come. ``deliver`` may only queue. Of several patterns that match, the one that names
-        more levels gets the message.
+        Holds for every connection to come. ``deliver`` may only queue. Of several patterns that match, the one that
+        names more levels gets the message.
         """
 
 
