@@ -74,7 +74,7 @@ def load(data: bytes, *, max_pixels: int) -> Image.Image:
     """Return the decoded picture in mode ``L`` or ``RGB``. Raises as :func:`decode`."""
     parser = _parser(data)
     try:
-        return _load(parser(io.BytesIO(data)), max_pixels)
+        return _load(parser(io.BytesIO(data)), len(data), max_pixels)
     except InputError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
@@ -97,8 +97,9 @@ def _parser(data: bytes) -> type[ImageFile]:
     raise ImageDecodeError(f"the {len(data):,} bytes do not begin like a picture of a known format ({known})")
 
 
-def _load(opened: ImageFile, max_pixels: int) -> Image.Image:
+def _load(opened: ImageFile, size_bytes: int, max_pixels: int) -> Image.Image:
     _check_size(opened.width, opened.height, max_pixels)
+    opened.decodermaxblock = size_bytes  # one call of the decoder instead of one for every 64 KiB
     opened.load()
     if opened.mode in ("L", "RGB"):
         return opened
