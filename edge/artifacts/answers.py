@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import ConfigError
+from edge.preprocess.decode import SUFFIXES
 
-PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".gif", ".webp"))
 HEADERS = frozenset(("file", "filename", "file_name", "image", "path", "picture"))
 SHOWN = 10
 """How many problems of one kind are spelled out."""
@@ -112,7 +112,7 @@ def _from_folders(folder: Path, classes: Classes) -> Found:
             yield str(place), f"the model has no class {place.name}; its classes are {', '.join(classes.labels)}"
             continue
         for path in sorted(place.iterdir()):
-            if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith("."):
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
                 yield str(path), Answer(f"{place.name}/{path.name}", path, frozenset((place.name,)))
 
 

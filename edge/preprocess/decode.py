@@ -27,6 +27,9 @@ from edge.errors import ImageDecodeError, ImageTooLargeError, InputError
 MAX_PIXELS = 100_000_000
 """Default of the largest width x height that is decoded."""
 
+SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".gif", ".webp"))
+"""The suffixes, in lower case, of files that hold such pictures: AutoML's own, and those of GIF and WebP."""
+
 FORMATS: tuple[tuple[re.Pattern[bytes], type[ImageFile]], ...] = (
     (re.compile(rb"\xff\xd8\xff"), JpegImageFile),
     (re.compile(rb"\x89PNG\r\n\x1a\n"), PngImageFile),

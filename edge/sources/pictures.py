@@ -3,8 +3,7 @@
 import os
 from pathlib import Path
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff"})
-"""The suffixes that AutoML's own data sets have; case does not matter."""
+from edge.preprocess.decode import SUFFIXES
 
 
 def is_picture_name(name: str) -> bool:

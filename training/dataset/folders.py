@@ -5,9 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.preprocess.decode import SUFFIXES
 from training.errors import DataError
-
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +51,9 @@ def _read_root(root: Path) -> list[Record]:
 
 
 def _read_class(folder: Path) -> list[Record]:
-    files = [path for path in _visible(folder) if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
+    files = [path for path in _visible(folder) if path.suffix.lower() in SUFFIXES and path.is_file()]
     if not files:
-        suffixes = " ".join(sorted(PICTURE_SUFFIXES))
+        suffixes = " ".join(sorted(SUFFIXES))
         raise DataError(f"{folder}: no pictures in this class folder; add some ({suffixes}) or remove the folder")
     return [Record(path, folder.name) for path in files]
 

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from edge.cli.root import COMMANDS, root
-from edge.sources.pictures import SUFFIXES
+from edge.preprocess.decode import SUFFIXES
 
 PAGE = (Path(__file__).parents[3] / "docs/reference/commands.md").read_text(encoding="utf-8")
 
