@@ -180,11 +180,14 @@ def _load(model_path: Path, providers: list[Any], *, threads: int) -> ort.Infere
     )  # spinning burns cores that decode pictures
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     try:
-        return ort.InferenceSession(model_path, options, providers=providers)
+        session = ort.InferenceSession(model_path, options, providers=providers)
     except ort_errors.EPFail as error:
         raise DeviceError(f"{providers[0]} does not start: {_first_line(error)}") from error
     except _LOAD_ERRORS as error:
         raise ModelInvalidError(f"onnxruntime {ort.__version__} refuses {model_path}: {_first_line(error)}") from error
+    if not session.get_inputs() or not session.get_inputs()[0].shape or not session.get_outputs():
+        raise ModelInvalidError(f"{model_path} is no model for pictures: its graph has no input with a batch axis")
+    return session
 
 
 def _proven(
@@ -204,7 +207,7 @@ def _proven(
 def _sizes_for(session: ort.InferenceSession, batch_sizes: Sequence[int]) -> Sequence[int]:
     """Return the batch sizes to warm: the graph's own where it is fixed."""
     shape = session.get_inputs()[0].shape
-    return (shape[0],) if shape and isinstance(shape[0], int) else sorted(set(batch_sizes) or {1})
+    return (shape[0],) if isinstance(shape[0], int) else sorted(set(batch_sizes) or {1})
 
 
 def _warm_up(narrow: ort.InferenceSession, wide: ort.InferenceSession, size: int) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import pytest
+from onnx import TensorProto, helper
 
 from edge.bundle import GraphTensor
 from edge.errors import DeviceError, InferenceError, ModelInvalidError
@@ -104,6 +105,23 @@ def test_a_file_that_is_no_model(graph: Path, fault: str) -> None:
     with pytest.raises(ModelInvalidError, match=r"refuses .*model\.onnx") as refused:
         open_session(graph)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("shape", [None, []])
+def test_a_graph_that_takes_no_batch(tmp_path: Path, shape: list[int] | None) -> None:
+    """A graph without an input, or with one number as input, is refused by name."""
+    value = helper.make_tensor("one", TensorProto.FLOAT, [], [1.0])
+    given = "x" if shape is not None else "constant"
+    nodes = [helper.make_node("Constant", [], ["constant"], value=value), helper.make_node("Identity", [given], ["y"])]
+    inputs = [] if shape is None else [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [])]
+    graph = helper.make_graph(nodes, "numbers", inputs, outputs)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    )
+    with pytest.raises(ModelInvalidError, match="no model for pictures"):
+        open_session(path)
 
 
 @on_cpu_build
