@@ -13,11 +13,14 @@ from training.local.examples import Examples, from_grey, load
 from training.local.trainer import Fit, Watch
 from training.recipe import Recipe
 
+SPARE = 3
+"""How many times larger than needed a picture is kept, so that crops of it still have all their detail."""
+
 
 def load_real(records: Sequence[Record], recipe: Recipe) -> Examples:
     """Decode the records, labelled by their class's position; far larger pictures than needed are reduced."""
     sizes = recipe.settings.training_crop_size, recipe.settings.validation_resize_size
-    return load(records, classes_of(records), shorter_side=2 * max(sizes))
+    return load(records, classes_of(records), shorter_side=SPARE * max(sizes))
 
 
 def train(
