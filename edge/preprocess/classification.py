@@ -16,22 +16,12 @@ from PIL import Image
 
 from edge.bundle import Colour, Preprocessing, Range
 from edge.preprocess.decode import MAX_PIXELS, picture
+from edge.preprocess.resample import QUICKEST, Resample
 
 MEAN = np.array([0.485, 0.456, 0.406])
 """ImageNet's mean of red, green and blue in 0..1 (torchvision's constants)."""
 STD = np.array([0.229, 0.224, 0.225])
 """ImageNet's standard deviation of red, green and blue in 0..1."""
-FINE_EDGE = 4096
-"""Longest edge in pixels up to which a ``box`` in Pillow's single precision is exact enough at any scale."""
-COARSE_SCALE = 8
-"""Source pixels a pixel from which on such a ``box`` is exact enough for every picture."""
-REACH = 4
-"""Source pixels beyond the box that a filter may use, in units of the scale (bicubic uses 2)."""
-
-Box = tuple[float, float, float, float]
-"""Left, top, right, bottom in the picture's pixels."""
-Part = tuple[int, int, int, int]
-"""Left, top, right, bottom in the resized picture's pixels."""
 Affine = tuple[NDArray[np.float32], NDArray[np.float32]]
 """A factor and a summand for each channel: float32 [3, 1, 1]."""
 
@@ -68,14 +58,15 @@ def prepare(
     return normalise(pixels, colour=colour, value_range=value_range)
 
 
-def crop(source: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+def crop(source: Image.Image, preprocessing: Preprocessing, resample: Resample = QUICKEST) -> NDArray[np.uint8]:
     """Return the centre crop of the resized picture: uint8 [crop, crop] for mode ``L``, [crop, crop, 3] for ``RGB``."""
     side = preprocessing.crop
     size = resized(source.size, preprocessing)
     left, width = _window(size[0], side)
     top, height = _window(size[1], side)
-    resample = Image.Resampling.BICUBIC if preprocessing.rule == "square" else Image.Resampling.BILINEAR
-    pixels = np.asarray(_part(source, size, (left, top, left + width, top + height), resample))
+    part = (left, top, left + width, top + height)
+    kernel = Image.Resampling.BICUBIC if preprocessing.rule == "square" else Image.Resampling.BILINEAR
+    pixels = np.asarray(source.crop(part) if size == source.size else resample(source, size, part, kernel))
     return pixels if width == height == side else _padded(pixels, side)
 
 
@@ -93,25 +84,6 @@ def resized(size: tuple[int, int], preprocessing: Preprocessing) -> tuple[int, i
 def _window(length: int, side: int) -> tuple[int, int]:
     """Return where the crop begins on an axis of the resized picture (rounded half to even) and how long it is."""
     return (0, length) if length < side else (round((length - side) / 2), side)
-
-
-def _part(source: Image.Image, size: tuple[int, int], part: Part, resample: Image.Resampling) -> Image.Image:
-    """Return ``part`` of ``source`` resized to ``size``, computing no other pixel."""
-    if size == source.size:
-        return source.crop(part)
-    across, down = source.width / size[0], source.height / size[1]
-    box = (part[0] * across, part[1] * down, min(part[2] * across, source.width), min(part[3] * down, source.height))
-    scale = max(across, down)
-    if max(source.size) > FINE_EDGE and scale < COARSE_SCALE:
-        source, box = _cut(source, box, REACH * max(scale, 1))
-    return source.resize((part[2] - part[0], part[3] - part[1]), resample, box=box)
-
-
-def _cut(source: Image.Image, box: Box, margin: float) -> tuple[Image.Image, Box]:
-    """Return what surrounds ``box``, and ``box`` in its coordinates: small numbers are exact in single precision."""
-    left, top = max(0, int(box[0] - margin)), max(0, int(box[1] - margin))
-    right, bottom = min(source.width, int(box[2] + margin) + 1), min(source.height, int(box[3] + margin) + 1)
-    return source.crop((left, top, right, bottom)), (box[0] - left, box[1] - top, box[2] - left, box[3] - top)
 
 
 def _padded(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
