@@ -12,7 +12,17 @@ from typing import Any, Literal
 
 from edge.session import usable_cores
 
-PACKAGES = ("automl-edge", "numpy", "pillow", "onnxruntime", "fastapi", "uvicorn", "uvloop", "httptools")
+PACKAGES = (
+    "automl-edge",
+    "numpy",
+    "pillow",
+    "cykooz-resizer",
+    "onnxruntime",
+    "fastapi",
+    "uvicorn",
+    "uvloop",
+    "httptools",
+)
 
 
 @dataclass(frozen=True, slots=True)
