@@ -22,6 +22,7 @@ from training.report import check_data, cross_validation_figures, recipe_of, rec
 @drawn_option
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Parts, each held out once.")
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Folds trained side by side.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads a fold.")
 @click.option(
     "--bundle",
     type=FOLDER,
@@ -29,7 +30,7 @@ from training.report import check_data, cross_validation_figures, recipe_of, rec
     help="Judge the recipe of this bundle, trained on DATA, and write the figures into its manifest.",
 )
 @json_option
-def crossvalidate(
+def crossvalidate(  # noqa: PLR0913 - one parameter an option, as click passes them
     data: tuple[Path, ...],
     *,
     model: str,
@@ -37,6 +38,7 @@ def crossvalidate(
     drawn: int,
     folds: int,
     workers: int,
+    threads: int,
     bundle: Path | None,
     as_json: bool,
 ) -> None:
@@ -49,7 +51,12 @@ def crossvalidate(
     recipe = recipe_of(opened) if opened else Recipe(model, parse_settings(settings), drawn)
     with bars() as shown:
         results = cross_validate(
-            records, recipe, folds, workers, lambda news: shown.training(f"fold {news.fold}", news.step)
+            records,
+            recipe,
+            lambda news: shown.training(f"fold {news.fold}", news.step),
+            folds=folds,
+            workers=workers,
+            threads=threads,
         )
     judged, accuracies = tally(records, results)
     figures = cross_validation_figures(judged, accuracies)

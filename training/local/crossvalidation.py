@@ -12,7 +12,6 @@ from queue import Empty, Queue
 import numpy as np
 import torch
 
-from edge.session import usable_cores
 from training.dataset.folders import Record, classes_of
 from training.dataset.split import Split, k_fold
 from training.evaluation import Confusion, confusion
@@ -44,15 +43,20 @@ News = Queue[FoldStep]
 
 
 def cross_validate(
-    records: Sequence[Record], recipe: Recipe, folds: int, workers: int, watch: Callable[[FoldStep], None]
+    records: Sequence[Record],
+    recipe: Recipe,
+    watch: Callable[[FoldStep], None],
+    *,
+    folds: int = 5,
+    workers: int = 2,
+    threads: int = 1,
 ) -> list[FoldResult]:
-    """Train and judge the recipe `folds` times, `workers` at once; `watch` hears of every epoch.
+    """Train and judge the recipe `folds` times, `workers` at once on `threads` each; `watch` hears of every epoch.
 
     Raises:
         DataError: too few pictures of a class, or an unreadable picture.
     """
     splits = k_fold([record.label for record in records], folds, recipe.settings.random_seed)
-    threads = max(1, usable_cores() // workers)
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, ProcessPoolExecutor(workers, mp_context=context) as pool:
         news: News = manager.Queue()
