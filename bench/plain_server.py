@@ -17,20 +17,23 @@ from bench.preprocess import reference_input
 
 MODEL = "BENCH_MODEL"
 LABELS = "BENCH_LABELS"
+RESIZE = "BENCH_RESIZE"
+CROP = "BENCH_CROP"
 
 
 def make_app() -> FastAPI:
-    """Return the application for the model and the labels that the environment names."""
+    """Return the application for the model, the labels and the sides that the environment names."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(os.environ[MODEL], options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     labels = json.loads(Path(os.environ[LABELS]).read_text(encoding="utf-8"))
+    resize, crop_side = int(os.environ[RESIZE]), int(os.environ[CROP])
     app = FastAPI()
 
     @app.post("/predict")
     async def predict(request: Request) -> dict[str, Any]:
-        tensor = reference_input(await request.body())
+        tensor = reference_input(await request.body(), resize, crop_side)
         logits = session.run(None, {name: tensor[np.newaxis]})[0][0]
         probs = np.exp(logits - logits.max())
         probs /= probs.sum()

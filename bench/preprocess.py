@@ -21,19 +21,19 @@ ROUNDS = {VGA: 20, HD: 10, FULL_HD: 6}
 TARGET = 0.80
 
 
-def reference_crop(data: bytes) -> NDArray[np.uint8]:
+def reference_crop(data: bytes, resize: int = RULE.resize, crop_side: int = RULE.crop) -> NDArray[np.uint8]:
     """The rule in the plainest way: the whole picture is resized, then cropped."""
     image = Image.open(io.BytesIO(data)).convert("RGB")
     short = min(image.size)
-    width, height = (int(RULE.resize * edge / short) for edge in image.size)
-    left, top = round((width - RULE.crop) / 2), round((height - RULE.crop) / 2)
+    width, height = (int(resize * edge / short) for edge in image.size)
+    left, top = round((width - crop_side) / 2), round((height - crop_side) / 2)
     image = image.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(image.crop((left, top, left + RULE.crop, top + RULE.crop)))
+    return np.asarray(image.crop((left, top, left + crop_side, top + crop_side)))
 
 
-def reference_input(data: bytes) -> NDArray[np.float32]:
+def reference_input(data: bytes, resize: int = RULE.resize, crop_side: int = RULE.crop) -> NDArray[np.float32]:
     """The same, normalised as the published samples do."""
-    scaled = np.asarray(reference_crop(data), np.float32) / 255
+    scaled = np.asarray(reference_crop(data, resize, crop_side), np.float32) / 255
     mean, std = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
     return np.ascontiguousarray(((scaled - mean) / std).transpose(2, 0, 1))
 

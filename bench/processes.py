@@ -62,7 +62,13 @@ def daemon(registry: Path, picture: bytes) -> Iterator[Server]:
 def plain_server(bundle: Bundle, picture: bytes, *, workers: int = 2) -> Iterator[Server]:
     """Run :mod:`bench.plain_server` under uvicorn."""
     port = _free_port()
-    settings = {"BENCH_MODEL": str(bundle.model_path), "BENCH_LABELS": str(bundle.folder / bundle.manifest.labels)}
+    preprocessing = bundle.manifest.preprocessing
+    settings = {
+        "BENCH_MODEL": str(bundle.model_path),
+        "BENCH_LABELS": str(bundle.folder / bundle.manifest.labels),
+        "BENCH_RESIZE": str(preprocessing.resize),
+        "BENCH_CROP": str(preprocessing.crop),
+    }
     command = [sys.executable, "-m", "uvicorn", "--factory", "bench.plain_server:make_app", "--port", str(port)]
     command += ["--workers", str(workers), "--no-access-log", "--log-level", "warning"]
     with _running(command, settings) as (process, log, began):
