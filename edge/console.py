@@ -3,6 +3,7 @@
 Writing happens in a thread of its own: a terminal that is held up (Ctrl-S, a pager) costs lines, never results.
 """
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -12,24 +13,45 @@ from typing import TextIO
 from edge.results import Failure, Result
 
 WAITING_LINES = 1000
-NAME_COLUMNS = 28
+COLUMNS = 80
+OTHER_COLUMNS = 52
+NAME_COLUMNS = range(8, 49)
 
 
-def result_line(result: Result) -> str:
-    """Return one line for one result: local time, source, picture, label, score, milliseconds."""
+def result_line(result: Result, columns: int = COLUMNS) -> str:
+    """Return one line for one result: local time, source, picture, label, score, milliseconds.
+
+    The picture's name gets what ``columns`` leave; the columns before it are those of :mod:`edge.logs`.
+    """
     clock = result.captured_at.astimezone().strftime("%H:%M:%S")
-    name = shortened(result.name or result.correlation_id or "", NAME_COLUMNS)
+    width = min(max(columns - OTHER_COLUMNS, NAME_COLUMNS.start), NAME_COLUMNS.stop - 1)
+    name = shortened(result.name or result.correlation_id or "", width)
+    lead = f"{clock}  {printable(result.source):<10} {name:<{width}}"
     prediction = result.outcome.prediction
     if isinstance(prediction, Failure):
-        return f"{clock}  {result.source:<10} {name:<{NAME_COLUMNS}}  error: {prediction.detail}"
+        return f"{lead}  error: {prediction.detail}"
     labels = prediction.label if prediction.selected is None else ", ".join(prediction.selected) or "-"
     spent = f"{result.outcome.timing.total_ms:.1f} ms"
-    return f"{clock}  {result.source:<10} {name:<{NAME_COLUMNS}}  {labels:<12} {prediction.score:5.3f}  {spent:>9}"
+    return f"{lead}  {labels:<12} {prediction.score:5.3f}  {spent:>9}"
+
+
+def columns_of(stream: TextIO) -> int:
+    """Return how many columns the terminal behind ``stream`` has now; 80 where there is none."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or COLUMNS
+    except (OSError, ValueError):  # no terminal, no file, or a closed one
+        return COLUMNS
 
 
 def shortened(text: str, columns: int) -> str:
-    """Return ``text``, cut at its beginning where it needs more than ``columns``."""
+    """Return ``text``, cut at its beginning where it needs more than ``columns``; it cannot steer a terminal."""
+    text = printable(text)
     return text if len(text) <= columns else "…" + text[1 - columns :]
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with ``?`` for each control character: files and MQTT senders choose names, not we."""
+    return "".join(one if one.isprintable() else "?" for one in text)
 
 
 def banner(title: str, rows: Sequence[tuple[str, str]]) -> str:
@@ -41,7 +63,7 @@ def banner(title: str, rows: Sequence[tuple[str, str]]) -> str:
 class Console:
     """Writes lines to a stream in the order they came; too many waiting ones are left out and counted."""
 
-    def __init__(self, stream: TextIO, *, show: Callable[[Result], str] = result_line) -> None:
+    def __init__(self, stream: TextIO, *, show: Callable[[Result, int], str] = result_line) -> None:
         self._stream = stream
         self._show = show
         self._lines: queue.Queue[str | None] = queue.Queue(WAITING_LINES)
@@ -51,7 +73,7 @@ class Console:
 
     def observe(self, result: Result) -> None:
         """Show a result; an :data:`edge.ports.Observer`."""
-        self.show(self._show(result))
+        self.show(self._show(result, columns_of(self._stream)))
 
     def show(self, text: str) -> None:
         """Show a text without waiting for the terminal."""

@@ -32,6 +32,9 @@ QUIET = {
 }
 """Libraries that tell what is our own affair; they are shown from these levels on, and wholly at DEBUG."""
 
+BOLD, DIM, RESET = "\x1b[1m", "\x1b[2m", "\x1b[0m"
+LEVEL_COLOURS = {"warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
+
 _SECRET_NAME = re.compile(r"password|passwd|secret|token|authorization|credential|api_?key|private_?key", re.IGNORECASE)
 _SECRET_TEXT = re.compile(r"((?:Bearer|Basic)\s+)[^\s'\",]+|(://[^/\s:@]*:)[^/\s@]+(?=@)", re.IGNORECASE)
 
@@ -78,7 +81,7 @@ def formatter(*, text: bool, colour: bool, secrets: Iterable[str] = ()) -> loggi
     last: Processor
     if text:
         exceptions = structlog.processors.ExceptionRenderer(_for_a_person)
-        last = structlog.dev.ConsoleRenderer(colors=colour, pad_event_to=32)
+        last = _Person(colour=colour)
     else:
         shape = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=2 * FRAMES)
         exceptions = structlog.processors.ExceptionRenderer(shape)
@@ -97,6 +100,39 @@ def formatter(*, text: bool, colour: bool, secrets: Iterable[str] = ()) -> loggi
 
 def _json(value: Any, **_: Any) -> str:
     return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+class _Person:
+    """A person's line: time, level, event, ``key=value``, in the columns of :func:`edge.console.result_line`.
+
+    The logger is named where it is not ours, and at DEBUG: our own events say where they belong.
+    """
+
+    def __init__(self, *, colour: bool) -> None:
+        self._colour = colour
+
+    def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> str:
+        """Return the record as text (a structlog renderer)."""
+        rest = dict(event)
+        clock, level, text = rest.pop("timestamp"), rest.pop("level"), rest.pop("event")
+        name, exception = rest.pop("logger", ""), rest.pop("exception", None)
+        if level == "debug" or not name.startswith(("edge.", "training.")):
+            rest["logger"] = name
+        shade = LEVEL_COLOURS.get(level, "")
+        values = " ".join(f"{key}={_plain(value)}" for key, value in rest.items())
+        line = f"{clock}  {self._painted(shade, f'{level:<10}')} {self._painted(shade and BOLD, text)}"
+        if values:
+            line += f"  {self._painted(DIM, values)}"
+        return f"{line}\n{exception}" if exception else line
+
+    def _painted(self, code: str, text: str) -> str:
+        return f"{code}{text}{RESET}" if self._colour and code else text
+
+
+def _plain(value: Any) -> str:
+    """Return ``value`` as text; quoted where it would not be told from what stands around it."""
+    text = str(value)
+    return repr(text) if not text or not text.isprintable() or set(text) & set(" ='\"") else text
 
 
 def _drop_noise(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -1,10 +1,18 @@
 """What the terminal shows, and that a slow terminal holds nothing up."""
 
 import io
+import os
+import pty
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
+from fcntl import ioctl
+from struct import pack
+from termios import TIOCSWINSZ
 
-from edge.console import WAITING_LINES, Console, banner, result_line, shortened
+import pytest
+
+from edge.console import WAITING_LINES, Console, banner, columns_of, result_line, shortened
 from edge.results import Classification, Failure, ModelRef, Outcome, Prediction, Result, Timing
 
 
@@ -17,6 +25,36 @@ def test_a_result_is_one_line() -> None:
     """Source, picture, label, score and time stand in columns."""
     line = result_line(result(Classification("Crazing", 0.9981, ("Crazing",), (0.9981,))))
     assert line.split()[1:] == ["belt", "part.png", "Crazing", "0.998", "6.2", "ms"]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_a_line_fits_the_terminal(columns: int) -> None:
+    """The picture's name gets more or less room; the score and the time stay in sight."""
+    prediction = Classification("Crazing", 0.9981, ("Crazing",), (0.9981,))
+    for name in ("part.png", "a/long/way/down/to/a/folder/of/pictures/part.png"):
+        line = result_line(result(prediction, name), columns)
+        assert len(line) == columns
+        assert "art.png" in line
+
+
+def test_the_width_is_that_of_the_terminal_now() -> None:
+    """A terminal tells its columns, also after it was resized; what is no terminal counts as 80."""
+    ours, theirs = pty.openpty()
+    try:
+        with closing(os.fdopen(theirs, "w")) as terminal:
+            for columns in (60, 100):
+                ioctl(ours, TIOCSWINSZ, pack("HHHH", 24, columns, 0, 0))
+                assert columns_of(terminal) == columns
+    finally:
+        os.close(ours)
+    assert columns_of(io.StringIO()) == 80
+
+
+def test_names_cannot_steer_the_terminal() -> None:
+    """Control characters in names that others chose are shown as question marks."""
+    line = result_line(result(Failure("ImageDecodeError", "no picture"), "\x1b[2Jpart.png"))
+    assert "?[2Jpart.png" in line
+    assert line.isprintable()
 
 
 def test_multi_label_shows_what_was_selected() -> None:

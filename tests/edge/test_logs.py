@@ -5,12 +5,15 @@ import json
 import logging
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from edge.console import result_line
 from edge.errors import RegistryError
 from edge.logs import formatter
+from edge.results import Failure, ModelRef, Outcome, Result, Timing
 
 
 def record(message: str = "model ready", *, error: BaseException | None = None, **extra: Any) -> logging.LogRecord:
@@ -52,16 +55,28 @@ def test_a_record_is_one_json_object_a_line() -> None:
 
 
 def test_a_person_reads_a_plain_line() -> None:
-    """Event first, then key=value; no control characters without colour."""
-    line = as_text(record(images=3))
-    assert "model ready" in line
-    assert "images=3" in line
-    assert "\x1b" not in line
+    """Time, level and event in columns, then key=value; no control characters without colour, no name of ours."""
+    line = as_text(record(images=3, model="parts:1", why="no disk", none=None))
+    assert line[2] == line[5] == ":"
+    assert line[8:] == "  info       model ready  images=3 model=parts:1 why='no disk' none=None"
+
+
+def test_a_log_line_stands_in_the_columns_of_the_results() -> None:
+    """On one terminal the event stands below the names of pictures, the level below the sources."""
+    outcome = Outcome(Failure("ImageDecodeError", "no picture"), ModelRef("m", "1"), "CPU", Timing())
+    shown = result_line(Result("01", 1, "d", "info", datetime(2026, 1, 2, tzinfo=UTC), outcome, "model ready"))
+    assert as_text(record())[8:] == shown[8:].partition("  error: ")[0].rstrip()
+
+
+def test_a_person_is_told_whose_line_it_is_where_it_is_not_ours() -> None:
+    """The logger of a library is named."""
+    one = logging.getLogger("paho").makeRecord("paho", logging.WARNING, __file__, 1, "away", (), None)
+    assert as_text(one).endswith("  warning    away  logger=paho")
 
 
 def test_colour_is_there_when_asked_for() -> None:
     """On a terminal that wants it."""
-    assert "\x1b" in as_text(record(), colour=True)
+    assert "\x1b" in as_text(record(images=3), colour=True)
 
 
 @pytest.mark.parametrize("render", [lambda one, **o: json.dumps(as_json(one, **o)), as_text], ids=["json", "text"])
