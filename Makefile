@@ -8,7 +8,11 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEVICE ?= $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 DEMO   := var/demo
 
-.PHONY: run test setup lint bench clean
+.DEFAULT_GOAL := help
+.PHONY: help run test setup lint bench clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
 
 run: $(VENV)/.run $(DEMO)/.drawn  ## set up and run the daemon with the shipped model, a broker and a sample feed
 	@exec $(BIN)/automl-edge run --config docs/demo.toml
@@ -27,11 +31,16 @@ lint: $(VENV)/.setup  ## format, lint, types, layers
 bench: $(VENV)/.setup  ## the benchmarks, as ratios taken in one run
 	$(BIN)/python -m bench
 
-clean:  ## remove what the other targets made
-	rm -rf $(VENV) var
+clean:  ## remove what the other targets made: the environment, the demo's data, caches
+	rm -rf .venv var/demo var/daemon .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rmdir var 2>/dev/null || true
 
+# Debian's venv without the package python3-venv fails half-way and leaves a folder that looks finished: ask before.
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "automl-edge needs Python 3.11 or newer; try make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "automl-edge needs Python 3.11 or newer, and $(PYTHON) is not; try: make run PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make environments; on Debian and Ubuntu: sudo apt-get install $(notdir $(PYTHON))-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: constraints/run-$(DEVICE).txt pyproject.toml | $(VENV)/bin/python
