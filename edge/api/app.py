@@ -9,13 +9,14 @@ from edge.api import errors, openapi
 from edge.api.access import Guard, Observed, ObserveRequest
 from edge.api.azure import score_routes
 from edge.api.body import Intake
+from edge.api.direct import Direct
 from edge.api.drain import Drain
 from edge.api.feed import Feed
 from edge.api.inference import Submit
 from edge.api.limits import Limits
 from edge.api.operations import operation_routes, probe_routes
 from edge.api.page import page_routes
-from edge.api.predict import predict_routes
+from edge.api.predict import PREDICT, predict_endpoint, predict_routes
 from edge.api.results import result_routes
 from edge.errors import ConfigError
 from edge.ports import Control
@@ -54,7 +55,8 @@ def create_app(
         description=DESCRIPTION,
     )
     intake = Intake(limits)
-    app.include_router(predict_routes(submit=submit, control=control, intake=intake, limits=limits))
+    predict = predict_endpoint(submit=submit, control=control, intake=intake, limits=limits)
+    app.include_router(predict_routes(predict))
     app.include_router(score_routes(submit=submit, intake=intake, limits=limits))
     app.include_router(probe_routes(control=control))
     app.include_router(operation_routes(control=control, metrics=metrics))
@@ -62,7 +64,7 @@ def create_app(
     app.include_router(page_routes(device=device))
     errors.install(app)
     openapi.describe(app, token=token is not None)
-    return _layered(app, token=token, observe=observe)
+    return _layered(Direct(app, path=PREDICT, endpoint=predict), token=token, observe=observe)
 
 
 def _layered(app: ASGIApp, *, token: str | None, observe: ObserveRequest | None) -> ASGIApp:

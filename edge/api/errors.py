@@ -6,7 +6,7 @@ The only place that knows HTTP statuses of our errors. An answer never carries a
 import logging
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from http import HTTPStatus
 
 import orjson
@@ -174,10 +174,25 @@ async def _unexpected(_: Request, __: Exception) -> Response:
     return problem(500, "the request met a fault of the server; its log tells more")
 
 
+HANDLERS: Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    EdgeError: _edge_error,
+    HTTPException: _http_exception,
+    RequestValidationError: _validation_error,
+    ClientDisconnect: _client_gone,
+    Exception: _unexpected,
+}
+"""Who answers for which error; the first that fits."""
+
+
 def install(app: FastAPI) -> None:
     """Make every error of ``app`` a problem+json answer."""
-    app.add_exception_handler(EdgeError, _edge_error)
-    app.add_exception_handler(HTTPException, _http_exception)
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(ClientDisconnect, _client_gone)
-    app.add_exception_handler(Exception, _unexpected)
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def answer_of(request: Request, error: Exception) -> Response:
+    """Return the answer to an error outside of the framework; one that nobody foresaw is logged with its traceback."""
+    handler = next(handler for kind, handler in HANDLERS.items() if isinstance(error, kind))
+    if handler is _unexpected:
+        logger.error("request failed", exc_info=error, extra={"method": request.method, "path": request.url.path})
+    return await handler(request, error)

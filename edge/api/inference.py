@@ -1,7 +1,7 @@
 """From a request's pictures to their results: submitted and awaited together, cancelled when the client leaves."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Protocol
@@ -18,6 +18,8 @@ from edge.ports import Frame
 from edge.results import Failure, Result
 
 SOURCE = "http"
+WATCH_AFTER_S = 0.05
+"""How long an answer may take before it is worth watching whether the client still waits for it."""
 
 
 class Submit(Protocol):
@@ -64,16 +66,40 @@ async def _results(
 async def _awaited(pending: Sequence[Future[Result]], receive: Receive) -> list[Result | BaseException]:
     """Return how each future ended. Raises ClientDisconnect once the client is gone."""
     together = asyncio.gather(*map(asyncio.wrap_future, pending), return_exceptions=True)
-    client = asyncio.ensure_future(disconnected(receive))
-    client.add_done_callback(lambda _: together.cancel())
+    client = _Client(receive, leave=together.cancel)
     try:
         return await together
     except asyncio.CancelledError:
-        if client.done() and not client.cancelled():
+        if client.gone:
             raise ClientDisconnect from None
         raise
     finally:
-        client.cancel()
+        client.forget()
+
+
+class _Client:
+    """Watches for the client to leave, from ``WATCH_AFTER_S`` on: most answers are made before that."""
+
+    def __init__(self, receive: Receive, *, leave: Callable[[], object]) -> None:
+        self._receive = receive
+        self._leave = leave
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
+        self.gone = False
+
+    def forget(self) -> None:
+        """Watch no longer."""
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _begin(self) -> None:
+        self._task = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        await disconnected(self._receive)
+        self.gone = True
+        self._leave()
 
 
 def _settled(outcome: Result | BaseException) -> Answer:

@@ -12,23 +12,30 @@ from edge.api.errors import error_of
 from edge.api.inference import Answer, Submit, failure_in, infer
 from edge.api.limits import Limits
 from edge.api.openapi import PICTURE_BODY, problems
-from edge.api.routing import RawRoute, json_response
+from edge.api.routing import RawEndpoint, RawRoute, json_response
 from edge.errors import ModelNotReadyError
 from edge.ports import Control
 from edge.results import Failure, ModelRef, Result, Timing, model_json, prediction_json, timing_json
 
+PREDICT = "/v1/predict"
 
-def predict_routes(*, submit: Submit, control: Control, intake: Intake, limits: Limits) -> APIRouter:
-    """Return the route that answers pictures; ``control`` names the model where no picture reached it."""
+
+def predict_routes(endpoint: RawEndpoint) -> APIRouter:
+    """Return the route that answers pictures, as the OpenAPI document shows it."""
     router = APIRouter(route_class=RawRoute, tags=["pictures"])
-
-    @router.post(
-        "/v1/predict",
+    router.post(
+        PREDICT,
         response_model=schemas.PredictAnswer,
         responses=problems(400, 408, 413, 415, 500, 503),
         openapi_extra={"requestBody": PICTURE_BODY},
         summary="Predict one or several pictures",
-    )
+    )(endpoint)
+    return router
+
+
+def predict_endpoint(*, submit: Submit, control: Control, intake: Intake, limits: Limits) -> RawEndpoint:
+    """Return what answers pictures; ``control`` names the model where no picture reached it."""
+
     async def predict(request: Request) -> Response:
         """Take a picture's bytes, a multipart form with the repeatable field `image`, or JSON with base64.
 
@@ -40,7 +47,7 @@ def predict_routes(*, submit: Submit, control: Control, intake: Intake, limits: 
             answers = await infer(request, pictures, submit=submit, deadline_s=limits.deadline_s)
         return json_response(answer_json(answers, serving=control.status))
 
-    return router
+    return predict
 
 
 def answer_json(answers: Sequence[Answer], *, serving: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
