@@ -18,7 +18,7 @@ from edge.ports import Frame
 from edge.results import Failure, Result
 
 SOURCE = "http"
-WATCH_AFTER_S = 0.05
+WATCH_AFTER_S = 0.25
 """How long an answer may take before it is worth watching whether the client still waits for it."""
 
 
