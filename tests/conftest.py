@@ -4,7 +4,8 @@ import asyncio
 import gc
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import psutil
 import pytest
@@ -23,16 +24,25 @@ def _children(before: set[psutil.Process]) -> list[psutil.Process]:
     ]
 
 
+def _every_task() -> Iterable[Any]:
+    """Return all tasks that asyncio knows of; where its register has another form, everything that exists."""
+    for register in ("_scheduled_tasks", "_all_tasks"):
+        known = getattr(asyncio.tasks, register, None)
+        if known is not None:
+            return list(known)
+    return gc.get_objects()
+
+
 def _tasks() -> list[str]:
-    """Return pending tasks of loops that are still running in this process.
+    """Return pending tasks of loops that are not closed.
 
     Asks for the type, since isinstance asks for ``__class__``, which lazy module proxies (torch has some) answer with a
     warning.
     """
     return [
-        repr(o)
-        for o in gc.get_objects()
-        if issubclass(type(o), asyncio.Task) and not o.done() and not o.get_loop().is_closed()
+        repr(task)
+        for task in _every_task()
+        if issubclass(type(task), asyncio.Task) and not task.done() and not task.get_loop().is_closed()
     ]
 
 
