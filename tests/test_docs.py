@@ -79,6 +79,14 @@ def test_lines_fit_a_screen(page: Path) -> None:
 
 
 @each_page
+def test_code_blocks_tell_their_kind(page: Path) -> None:
+    """So that these tests, and what shows the page, know what they are."""
+    fences = re.findall(r"^```(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(fences[::2]) <= {"sh", "console", "text", "toml", "json", "promql"}
+    assert set(fences[1::2]) <= {""}
+
+
+@each_page
 def test_commands_are_there(page: Path) -> None:
     """Every command of ours in a shell block exists with all its options."""
     for words in commands(page):
