@@ -35,13 +35,16 @@ class LocalRegistry:
         refused: dict[str, str] = {}
         for parent in _name_folders(self._root, name):
             try:
-                folders = [folder for folder in sorted(_folders(parent)) if _has_manifest(folder)]
+                folders = sorted(_folders(parent))
             except OSError as error:
-                refused[parent.name] = f"cannot read {error.filename}: {error.strerror}"
+                refused[parent.name] = _unreadable(error)
                 continue
             for folder in folders:
                 try:
-                    found.append(self._candidate(folder))
+                    if _has_manifest(folder):
+                        found.append(self._candidate(folder))
+                except OSError as error:
+                    refused[f"{parent.name}/{folder.name}"] = _unreadable(error)
                 except ModelInvalidError as error:
                     refused[f"{parent.name}/{folder.name}"] = str(error)
         return Survey(tuple(sorted(found, key=_age, reverse=True)), refused)
@@ -95,6 +98,10 @@ def _name_folders(root: Path, name: str | None) -> list[Path]:
         raise RegistryError(
             f"cannot read the registry {root}: {error.strerror}; make the folder or name another registry"
         ) from error
+
+
+def _unreadable(error: OSError) -> str:
+    return f"cannot read {error.filename}: {error.strerror}; give the right to read it"
 
 
 def _folders(parent: Path) -> Iterator[Path]:

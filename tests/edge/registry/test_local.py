@@ -147,6 +147,19 @@ def test_unreadable_model_folder_hides_no_other_model(tmp_path: Path) -> None:
     assert "Permission denied" in survey.refused["a"]
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_unreadable_version_hides_no_other_version(tmp_path: Path) -> None:
+    """A version's folder without permission is refused by name; the other versions are offered."""
+    put(tmp_path, "1")
+    put(tmp_path, "2").chmod(0)
+    try:
+        survey = LocalRegistry(tmp_path).survey()
+    finally:
+        (tmp_path / "colours" / "2").chmod(0o755)
+    assert [one.version for one in survey.candidates] == ["1"]
+    assert "Permission denied; give the right" in survey.refused["colours/2"]
+
+
 @pytest.mark.parametrize("manifest_first", [False, True])
 def test_version_being_copied_is_never_seen_half(tmp_path: Path, manifest_first: bool) -> None:
     """Copied file by file, each cut in between, in a good or a bad order, a version is offered only when whole."""
@@ -244,7 +257,7 @@ def test_fetch_into_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     put(tmp_path, "1")
     registry = LocalRegistry(tmp_path)
     (candidate,) = registry.candidates()
-    with pytest.raises(StoreError, match=r"nowhere.* failed: No such file|writing .*nowhere"):
+    with pytest.raises(StoreError, match=r"copying model.onnx into .* failed: No such file.*nowhere"):
         registry.fetch(candidate, Path("/proc/nowhere"))
     assert registry.candidates() == (candidate,)
 
