@@ -49,6 +49,7 @@ class Rollout:
         self._refused: dict[str, str] = {}
         self._reasons: dict[str, str] = {}
         self._problem: str | None = None
+        self._unsaved: str | None = None
         self._lock = threading.RLock()
 
     @property
@@ -60,6 +61,11 @@ class Rollout:
     def problem(self) -> str | None:
         """Why nothing serves, or why the registry cannot be followed; None when all is well."""
         return self._problem
+
+    @property
+    def unsaved(self) -> str | None:
+        """Why a restart would not bring up what serves now; None when all is well."""
+        return self._unsaved
 
     def start(self) -> None:
         """Bring up what served last, then what the registry wants; without a registry what is stored goes on."""
@@ -75,6 +81,8 @@ class Rollout:
     def check(self) -> None:
         """Look into the registry once and take the wanted version if it is not the one that serves."""
         with self._lock:
+            if self._unsaved is not None:
+                self._remember(self._store.state)
             try:
                 survey = self._registry.survey(self._followed_name())
             except RegistryError as error:
@@ -167,7 +175,7 @@ class Rollout:
 
     def _choose(self, survey: Survey) -> Candidate | None:
         """Return the version that should replace the one that serves, None where none should."""
-        usable = tuple(c for c in survey.candidates if c.digest not in self._refused)
+        usable = tuple(c for c in survey.candidates if not self._is_refused(c))
         if self._version != LATEST:
             choice = next((c for c in usable if c.version == self._version), None)
         elif self._store.state.pinned and self._running is not None:
@@ -206,18 +214,28 @@ class Rollout:
         _log.info("a model serves", extra={"model": str(model.ref), "provider": model.session.provider})
         if not model.ref.proven:
             _log.warning("this model is unproven: it has no golden pictures", extra={"model": str(model.ref)})
+        self._remember(state)
+        self._changed("swapped")
+        return model
+
+    def _remember(self, state: State) -> None:
+        """Write the state down; where the disk refuses, it holds until the end of the process and is tried again."""
+        before, self._unsaved = self._unsaved, None
         try:
             self._store.remember(state)
         except StoreError as error:
-            _log.error("the model serves, but a restart will not remember it", extra={"reason": str(error)})
-        self._changed("swapped")
-        return model
+            self._unsaved = f"a restart will not remember that {state.current} serves: {error}"
+        if self._unsaved is not None and self._unsaved != before:
+            _log.error("the model serves, but a restart will not remember it", extra={"reason": self._unsaved})
 
     def _refuse(self, candidate: Candidate, error: EdgeError) -> None:
         self._refused[candidate.digest] = str(error)
         model = f"{candidate.name}:{candidate.version}"
         _log.error("a model is refused", extra={"model": model, "reason": str(error)})
         self._changed("refused")
+
+    def _is_refused(self, candidate: Candidate) -> bool:
+        return candidate.digest in self._refused
 
     def _note_refused(self, reasons: Mapping[str, str]) -> None:
         """Log what the registry itself refuses, once for each reason."""
@@ -236,11 +254,16 @@ class Rollout:
     def _why_nothing(self, survey: Survey) -> str | None:
         if self._running is not None:
             return None
-        reasons = [*self._refused.values(), *survey.refused.values()]
+        refused = {f"{c.name}:{c.version}": self._refused[c.digest] for c in survey.candidates if self._is_refused(c)}
+        reasons = [_named(who, reason) for who, reason in (refused | dict(survey.refused)).items()]
         if reasons:
             return f"no model serves: {'; '.join(reasons)}"
         wish = f"{self._followed_name() or 'any model'}:{self._version}"
         return f"no model serves: the registry has no {wish}; put a bundle there or run automl-edge models import"
+
+
+def _named(who: str, reason: str) -> str:
+    return reason if reason.startswith(who) else f"{who}: {reason}"
 
 
 def _broken(place: str, reason: str) -> dict[str, Any]:

@@ -97,6 +97,8 @@ class DaemonControl:
             found.append(f"the GPU does not run the model, the CPU does: {session.truth.fallback}")
         if model is not None and self._rollout is not None and self._rollout.problem:
             found.append(self._rollout.problem)
+        if self._rollout is not None and self._rollout.unsaved:
+            found.append(self._rollout.unsaved)
         if self._messaging is not None and self._messaging.publisher.problem:
             found.append(self._messaging.publisher.problem)
         found += [f"source {s['name']}: {s['reason']}" for s in self._source_states() if s.get("reason")]

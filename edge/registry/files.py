@@ -22,13 +22,27 @@ CHUNK_BYTES = 1 << 20
 
 @contextmanager
 def disk_errors(what: str) -> Iterator[None]:
-    """Turn OSError into StoreError saying that ``what`` failed, and why."""
+    """Turn OSError into StoreError saying that ``what`` failed, why, and what to do."""
     try:
         yield
     except OSError as error:
-        raise StoreError(
-            f"{what} failed: {error.strerror} ({error.filename}); is the disk full or read-only?"
-        ) from error
+        raise StoreError(f"{what} failed: {error.strerror}{_place(error, what)}; {_remedy(error)}") from error
+
+
+def _place(error: OSError, what: str) -> str:
+    """Return the file at fault where ``what`` does not name it; a partial folder's random name tells nothing."""
+    name = str(error.filename or "")
+    return "" if not name or name in what or PARTIAL in name else f" ({name})"
+
+
+def _remedy(error: OSError) -> str:
+    remedies = {
+        errno.ENOSPC: "the disk is full: free space, or name a folder on another one",
+        errno.EDQUOT: "the disk quota is used up: free space, or name a folder on another disk",
+        errno.EROFS: "mount it so that it can be written, or name another folder",
+        errno.ENOTDIR: "a file stands where a folder is wanted: name another folder",
+    }
+    return remedies.get(error.errno or 0, "give the right to read and write it, or name another folder")
 
 
 @contextmanager
@@ -104,10 +118,10 @@ def copy_bundle(source: Path, into: Path, *, digest: str) -> None:
     if hashlib.sha256(data).hexdigest() != digest:
         raise RegistryError(f"{source} was replaced while it was looked at; it is looked at again")
     for path, expected in _listed(source, data).files.items():
-        with disk_errors(f"writing {into / path}"):
+        with disk_errors(f"copying {path} into {into.parent}"):
             (into / path).parent.mkdir(parents=True, exist_ok=True)
-        _copy_file(source / path, into / path, expected)
-    with disk_errors(f"writing {into / MANIFEST}"):
+            _copy_file(source / path, into / path, expected)
+    with disk_errors(f"copying {MANIFEST} into {into.parent}"):
         (into / MANIFEST).write_bytes(data)
 
 
@@ -126,7 +140,7 @@ def _listed(source: Path, data: bytes) -> Manifest:
 
 def _copy_file(source: Path, target: Path, expected: File) -> None:
     digest, size = hashlib.sha256(), 0
-    with disk_errors(f"writing {target}"), target.open("wb") as file:
+    with target.open("wb") as file:
         for chunk in _chunks(source):
             size += len(chunk)
             if size > expected.size:

@@ -58,10 +58,14 @@ class Store:
         return self._state
 
     def remember(self, state: State) -> None:
-        """Write ``state`` in one step, then remove the bundles that it does not keep. Raises StoreError."""
+        """Write ``state`` in one step, then remove the bundles that it does not keep.
+
+        Raises StoreError where the disk refuses it; this process goes on with ``state`` all the same, and all bundles
+        stay.
+        """
         with self._mutex:
-            write_file(self._root / STATE, state_json(state))
             self._state = state
+            write_file(self._root / STATE, state_json(state))
         self._prune()
 
     def pull(self, registry: Registry, candidate: Candidate) -> Bundle:

@@ -30,14 +30,14 @@ class Device:
     def __init__(self, root: Path) -> None:
         self.models = root / "models"
         self.models.mkdir()
-        self._root = root
+        self.root = root
         self.served: list[str] = []
         self.changes: list[Change] = []
         self.start()
 
     def start(self, **config: Any) -> None:
         """Begin as after a restart."""
-        self.store = Store(self._root / "store")
+        self.store = Store(self.root / "store")
         self.rollout = Rollout(
             LocalRegistry(self.models), self.store, load=load, swap=self._swap, changed=self._changed, **config
         )
@@ -197,6 +197,34 @@ def test_rollback_is_remembered(device: Device) -> None:
     device.rollout.rollback("colours")
     device.restart()
     assert device.served == ["colours:1"]
+
+
+def test_a_rollback_holds_where_the_disk_refuses_it(device: Device) -> None:
+    """What serves is not undone by a full disk: it is told, held, and written down once the disk takes it."""
+    device.add("1")
+    device.rollout.start()
+    device.add("2")
+    device.rollout.check()
+    in_the_way = device.root / "store" / ".partial-state.json"
+    in_the_way.mkdir()
+    device.rollout.rollback("colours")
+    device.rollout.check()
+    assert device.served == ["colours:1", "colours:2", "colours:1"]
+    assert "a restart will not remember that colours:1 serves" in str(device.rollout.unsaved)
+    in_the_way.rmdir()
+    device.rollout.check()
+    assert device.rollout.unsaved is None
+    device.restart()
+    assert device.served == ["colours:1"]
+
+
+def test_the_reasons_name_their_versions(device: Device) -> None:
+    """Where nothing serves, each refused version is named with its reason."""
+    break_graph(device.add("1"))
+    truncate(device.add("2") / "model.onnx")
+    device.rollout.start()
+    assert "colours:1: onnxruntime" in str(device.rollout.problem)
+    assert "colours/2: not offered" in str(device.rollout.problem)
 
 
 def test_rollback_without_a_past(device: Device) -> None:
