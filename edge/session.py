@@ -6,6 +6,7 @@ believed: the provider is read back from the loaded session, the nodes it was gi
 
 import logging
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -44,6 +45,9 @@ _LOAD_ERRORS = (
     ort_errors.RuntimeException,
 )
 _RUN_ERRORS = (*_LOAD_ERRORS, ort_errors.EPFail)
+
+_SOURCE_PLACE = re.compile(r"^/\S+:\d+ .*?\((?:[^()]|\([^()]*\))*\) ")
+"""What onnxruntime puts before some reasons: file, line and signature of its own function."""
 
 _log = logging.getLogger(__name__)
 
@@ -184,7 +188,8 @@ def _load(model_path: Path, providers: list[Any], *, threads: int) -> ort.Infere
     except ort_errors.EPFail as error:
         raise DeviceError(f"{providers[0]} does not start: {_first_line(error)}") from error
     except _LOAD_ERRORS as error:
-        raise ModelInvalidError(f"onnxruntime {ort.__version__} refuses {model_path}: {_first_line(error)}") from error
+        reason = _refusal(error, model_path)
+        raise ModelInvalidError(f"onnxruntime {ort.__version__} refuses {model_path}: {reason}") from error
     if not session.get_inputs() or not session.get_inputs()[0].shape or not session.get_outputs():
         raise ModelInvalidError(f"{model_path} is no model for pictures: its graph has no input with a batch axis")
     return session
@@ -243,6 +248,15 @@ def _graph(session: ort.InferenceSession) -> Graph:
 
 def _tensor(entry: ort.NodeArg) -> GraphTensor:
     return GraphTensor(entry.name, DTYPES.get(entry.type, entry.type), tuple(entry.shape))
+
+
+def _refusal(error: Exception, model_path: Path) -> str:
+    """Return why a graph is refused, without onnxruntime's error numbers and places in its sources, and a remedy."""
+    line = _first_line(error)
+    reason = _SOURCE_PLACE.sub("", line.rpartition(f"Load model from {model_path} failed:")[2])
+    if isinstance(error, ort_errors.InvalidProtobuf):
+        return f"{reason} The file is cut off, or no ONNX model: copy or export it again"
+    return f"{reason} Export the model anew, with an opset that this onnxruntime supports"
 
 
 def _first_line(error: Exception) -> str:

@@ -107,6 +107,17 @@ def test_a_file_that_is_no_model(graph: Path, fault: str) -> None:
     assert "\n" not in str(refused.value)
 
 
+def test_a_refusal_is_for_people(graph: Path) -> None:
+    """An opset from the future: the reason and a remedy, nothing of onnxruntime's sources, the path once."""
+    write_graph(graph, GraphOptions(opset=4711))
+    with pytest.raises(
+        ModelInvalidError, match=r"Opset 4711 .* with an opset that this onnxruntime supports"
+    ) as refused:
+        open_session(graph)
+    assert "onnxruntime_src" not in str(refused.value)
+    assert str(refused.value).count(str(graph)) == 1
+
+
 @pytest.mark.parametrize("shape", [None, []])
 def test_a_graph_that_takes_no_batch(tmp_path: Path, shape: list[int] | None) -> None:
     """A graph without an input, or with one number as input, is refused by name."""
