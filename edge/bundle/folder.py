@@ -125,17 +125,22 @@ def parse_labels(data: bytes, *, where: str) -> tuple[str, ...]:
 
 
 def _check_golden_labels(manifest: Manifest, labels: tuple[str, ...]) -> None:
-    problems = []
+    """Compare the golden pictures' answers with the labels; a fault that many share is told once."""
+    places: dict[str, list[str]] = {}
     for golden in manifest.golden:
         unknown, probs = sorted(set(golden.expected.labels) - set(labels)), golden.expected.probs
         if unknown:
-            problems.append(f"golden picture {golden.image} expects unknown labels: {', '.join(unknown)}")
+            places.setdefault(f"expects unknown labels: {', '.join(unknown)}", []).append(golden.image)
         if probs is not None and len(probs) != len(labels):
-            problems.append(
-                f"golden picture {golden.image} expects {len(probs)} probabilities for {len(labels)} labels"
-            )
-    if problems:
-        raise ModelInvalidError(f"{manifest.name}:{manifest.version}: {'; '.join(problems)}")
+            fault = f"expects {len(probs)} probabilities for {len(labels)} labels"
+            places.setdefault(fault, []).append(golden.image)
+    if places:
+        faults = "; ".join(f"golden picture {_and_others(images)} {fault}" for fault, images in places.items())
+        raise ModelInvalidError(f"{manifest.name}:{manifest.version}: {faults}; {manifest.labels} is not the model's")
+
+
+def _and_others(images: list[str]) -> str:
+    return images[0] if len(images) == 1 else f"{images[0]} (and {len(images) - 1} more)"
 
 
 def file_entries(folder: Path, paths: Sequence[str]) -> dict[str, File]:

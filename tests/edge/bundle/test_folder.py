@@ -103,6 +103,19 @@ def test_broken_bundle_is_refused_naming_the_file(tmp_path: Path, change: Callab
         open_bundle(folder)
 
 
+def test_a_fault_of_all_golden_pictures_is_told_once(tmp_path: Path) -> None:
+    """Labels that lack one are told in one sentence that names them, however many pictures disagree."""
+    folder = make_bundle(tmp_path / "colours")
+    (folder / "labels.json").write_text('["blue", "bright", "dark", "rot"]')
+    edit_manifest(folder, lambda manifest: [g["expected"].update(labels=["red"]) for g in manifest["golden"]])
+    rehash(folder)
+    with pytest.raises(
+        ModelInvalidError, match=r"\(and \d+ more\) expects unknown labels: red; labels.json"
+    ) as refused:
+        open_bundle(folder)
+    assert str(refused.value).count("golden picture") == 1
+
+
 def test_every_wrong_file_is_reported_at_once(tmp_path: Path) -> None:
     """Two broken files are both in the message."""
     folder = make_bundle(tmp_path / "b")
