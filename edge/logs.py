@@ -23,6 +23,7 @@ Format = Literal["auto", "text", "json"]
 
 MASK = "***"
 FRAMES = 6
+SHORT_SECRET = 8
 QUIET = {
     "amqtt": logging.WARNING,
     "transitions": logging.WARNING,
@@ -141,12 +142,18 @@ def _drop_noise(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
+def _pattern(secret: str) -> str:
+    """Return what finds a secret; a short one counts as a whole word only, or it would blot out parts of others."""
+    found = re.escape(secret)
+    return found if len(secret) >= SHORT_SECRET else rf"(?<!\w){found}(?!\w)"
+
+
 class _Mask:
     """Masks values by the name they go under, by what they look like, and those that are known."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        known = sorted((re.escape(secret) for secret in secrets if secret), key=len, reverse=True)
-        self._known = re.compile("|".join(known)) if known else None
+        known = sorted(filter(None, secrets), key=len, reverse=True)
+        self._known = re.compile("|".join(map(_pattern, known))) if known else None
 
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
         """Return the record without secrets (a structlog processor)."""

@@ -110,6 +110,11 @@ def test_secrets_are_masked(render: Any, one: logging.LogRecord) -> None:
     assert "***" in line
 
 
+def test_a_short_secret_blots_out_no_other_words() -> None:
+    """A password of one letter is masked where it stands alone; the rest of the log stays readable."""
+    assert "topics and *** as given" in as_text(record("topics and p as given"), secrets=["p"])
+
+
 def test_an_exception_is_data_for_programs() -> None:
     """Type, text, places and causes; no local variables, which may hold pictures or secrets."""
     secret_local = "not to be shown"
