@@ -57,7 +57,7 @@ def machine() -> dict[str, Any]:
     return {
         "processor": _processor(),
         "cores": usable_cores(),
-        "system": f"{platform.system()} {platform.release().partition("-")[0]}",
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "python": sys.version.split()[0],
         "packages": {name: _version(name) for name in PACKAGES},
         "taken_at": datetime.now(UTC).isoformat(timespec="seconds"),
