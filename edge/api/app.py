@@ -59,7 +59,7 @@ def create_app(
     app.include_router(predict_routes(predict))
     app.include_router(score_routes(submit=submit, intake=intake, limits=limits))
     app.include_router(probe_routes(control=control))
-    app.include_router(operation_routes(control=control, metrics=metrics))
+    app.include_router(operation_routes(control=control, metrics=metrics, intake=intake))
     app.include_router(result_routes(feed=feed))
     app.include_router(page_routes(device=device))
     errors.install(app)

@@ -83,7 +83,8 @@ class Intake:
         has = "more" if size is None else f"{size} bytes"
         limit = self._limits.max_body_bytes
         return ImageTooLargeError(
-            f"a body may have {limit} bytes, this one has {has}; send smaller pictures or fewer at once"
+            f"a body may have {limit} bytes, this one has {has}; send smaller pictures or fewer at once, or "
+            "raise http.max_body_mb"
         )
 
 

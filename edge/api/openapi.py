@@ -66,6 +66,11 @@ SCORE_BODY: Json = {
     },
 }
 
+ACTIVATION_BODY: Json = {
+    "description": "Which version; without one, or with null, the newest is followed again.",
+    "content": {"application/json": {"schema": _ref("Activation")}},
+}
+
 STREAM_CONTENT: Json = {
     "text/event-stream": {
         "schema": {"type": "string"},
@@ -102,7 +107,7 @@ def _document(app: FastAPI, *, token: bool) -> Json:
     )
     components: Json = document.setdefault("components", {})
     known: Json = components.setdefault("schemas", {})
-    for model in (schemas.Problem, schemas.PredictRequest, schemas.ScoreRows, schemas.ScoreOne):
+    for model in (schemas.Problem, schemas.PredictRequest, schemas.ScoreRows, schemas.ScoreOne, schemas.Activation):
         schema = schemas.schema_of(model)
         known.update(schema.pop("$defs", {}))
         known[model.__name__] = schema

@@ -5,14 +5,17 @@ from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Body, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from edge.api import schemas
+from edge.api.body import Intake
+from edge.api.contents import parse_json
 from edge.api.errors import without_folders
-from edge.api.openapi import METRICS_CONTENT, problems
+from edge.api.openapi import ACTIVATION_BODY, METRICS_CONTENT, problems
 from edge.api.routing import json_response
+from edge.errors import RequestError
 from edge.ports import Control
 from edge.results import model_json
 
@@ -44,7 +47,7 @@ def probe_routes(*, control: Control) -> APIRouter:
     return router
 
 
-def operation_routes(*, control: Control, metrics: Callable[[], bytes]) -> APIRouter:
+def operation_routes(*, control: Control, metrics: Callable[[], bytes], intake: Intake) -> APIRouter:
     """Return the routes that show and change what runs.
 
     Control may block, so that it is asked in threads; changes wait for each other without one, or many of them would
@@ -66,17 +69,20 @@ def operation_routes(*, control: Control, metrics: Callable[[], bytes]) -> APIRo
     @router.post(
         "/v1/models/{name}/activate",
         response_model=schemas.Activated,
-        responses=problems(400, 403, 404, 422, 503),
+        responses=problems(400, 403, 404, 408, 413, 422, 503),
+        openapi_extra={"requestBody": ACTIVATION_BODY},
         dependencies=[Depends(_same_origin)],
         summary="Prove, warm and swap in a version",
     )
-    async def activate(name: ModelName, version: Annotated[schemas.Activation | None, Body()] = None) -> Response:
+    async def activate(name: ModelName, request: Request) -> Response:
         """Go over to a version and stay with it; without one, follow the newest again.
 
         The present model answers until the new one is proven and warm.
         """
+        async with intake.body(request) as body:
+            version = wanted_version(body)
         async with changing:
-            model = await run_in_threadpool(control.activate, name, version.version if version else None)
+            model = await run_in_threadpool(control.activate, name, version)
         return json_response({"model": model_json(model)})
 
     @router.post(
@@ -98,6 +104,22 @@ def operation_routes(*, control: Control, metrics: Callable[[], bytes]) -> APIRo
         return Response(metrics(), headers={"Content-Type": METRICS_TYPE})
 
     return router
+
+
+def wanted_version(body: bytes) -> str | None:
+    """Return the version that a body asks for, whatever content type it came with; None follows the newest.
+
+    Raises RequestError for another form.
+    """
+    if not body:
+        return None
+    value = parse_json(body)
+    unknown = sorted(set(value) - {"version"})
+    version = value.get("version")
+    if unknown or not isinstance(version, str | None):
+        wrong = f"{unknown[0][:100]!r} is no key" if unknown else "version must be a text"
+        raise RequestError(f'{wrong}: the JSON must be {{"version": "2"}}, or left out to follow the newest')
+    return version
 
 
 async def _same_origin(request: Request) -> None:

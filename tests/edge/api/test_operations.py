@@ -41,6 +41,7 @@ def test_a_version_is_activated_and_rolled_back(serve: Serve, control: FakeContr
     assert client.post("/v1/models/metal/rollback").json()["model"]["version"] == "1"
     assert client.post("/v1/models/metal/activate").json()["model"]["version"] == "2"
     assert client.post("/v1/models/metal/activate", json={}).json()["model"]["version"] == "2"
+    assert client.post("/v1/models/metal/activate", content=b'{"version": "2"}').json()["model"]["version"] == "2"
     assert control.current == "2"
 
 
