@@ -1,5 +1,6 @@
 """The root command: finds the others by name, imports only the one that is run, and turns errors into exit codes."""
 
+import errno
 import importlib
 from collections.abc import Mapping
 from importlib import metadata
@@ -51,6 +52,9 @@ def fault_of(error: Exception) -> Fault:
         return ConfigFault(str(error))
     if isinstance(error, EdgeError):
         return Fault(str(error).replace("\n", "; "))
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = error.filename or "where standard output goes"
+        return Fault(f"the disk is full ({where}): free space, or write elsewhere")
     place = f"{type(error).__name__}: {error}".replace("\n", "; ")
     return Fault(f"a fault in automl-edge itself, please report it with what --debug prints: {place}")
 

@@ -21,7 +21,7 @@ class Wanted:
     version: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.name or 'any model'}:{self.version or LATEST}"
+        return f"model {self.name}:{self.version or LATEST}" if self.name else "model"
 
 
 class ModelSpec(click.ParamType[Wanted]):
@@ -71,8 +71,8 @@ def _absent(root: Path, wanted: Wanted, survey: Survey) -> str:
     """Return why there is nothing to take, and what to do."""
     if survey.candidates:
         there = ", ".join(f"{candidate.name}:{candidate.version}" for candidate in survey.candidates)
-        return f"no model {wanted} in {root}; there are {there}"
+        return f"no {wanted} in {root}; there are {there}"
     refused = "".join(f"; {refusal}" for refusal in _refusals(survey))
     known = sorted({candidate.name for candidate in LocalRegistry(root).survey().candidates})
     hint = f"there are {', '.join(known)}" if known else "register one with: automl-edge models import"
-    return f"no model {wanted} in {root}{refused}; {hint}"
+    return f"no {wanted} in {root}{refused}; {hint}"

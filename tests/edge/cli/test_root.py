@@ -1,5 +1,6 @@
 """The root command: help, version, and errors as a person reads them."""
 
+import errno
 import subprocess
 import sys
 from typing import Any
@@ -78,6 +79,23 @@ def test_a_fault_of_our_own_is_no_traceback_either() -> None:
     assert result.stderr.startswith("error: a fault in automl-edge itself")
     assert "--debug" in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_a_full_disk_is_no_fault_of_ours() -> None:
+    """Where the output goes to a full disk, that is said, with the remedy."""
+    result = CliRunner().invoke(failing_with(OSError(errno.ENOSPC, "No space left", "rows.csv")), ["fail"])
+    assert (result.stderr, result.exit_code) == (
+        "error: the disk is full (rows.csv): free space, or write elsewhere\n",
+        1,
+    )
+
+
+def test_closed_standard_streams_are_filled() -> None:
+    """Started with all three closed, a program can write to them, and its files get other numbers."""
+    code = "import sys; from edge.cli import fill_standard_streams as fill; fill(); print(sys.stdout.isatty(), "
+    code += "sys.stderr.isatty()); sys.exit(open('/dev/null').fileno() < 3)"
+    shell = ["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, code]
+    assert subprocess.run(shell, check=False).returncode == 0
 
 
 def test_debug_lets_errors_through() -> None:
