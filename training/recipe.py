@@ -8,12 +8,22 @@ from training.hyperparameters import Hyperparameters
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Network, hyperparameters, and how many drawn pictures are trained on beside the given ones (never held out)."""
+    """Network and hyperparameters.
+
+    `drawn` is how many drawn pictures are trained on beside the given ones (never held out). `mirrored` makes the
+    exported graph average its logits over the picture and its mirror image.
+    """
 
     model: str
     settings: Hyperparameters
     drawn: int = 0
+    mirrored: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON, for reports and manifests."""
-        return {"model_name": self.model, "hyperparameters": self.settings.as_dict(), "drawn": self.drawn}
+        return {
+            "model_name": self.model,
+            "hyperparameters": self.settings.as_dict(),
+            "drawn": self.drawn,
+            "mirrored": self.mirrored,
+        }

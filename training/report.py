@@ -29,7 +29,7 @@ def recipe_of(bundle: Bundle) -> Recipe:
     provenance = bundle.manifest.provenance
     try:
         settings = Hyperparameters(**provenance["hyperparameters"])
-        return Recipe(provenance["model_name"], settings, provenance["drawn"])
+        return Recipe(provenance["model_name"], settings, provenance["drawn"], provenance["mirrored"])
     except (KeyError, TypeError, HyperparameterError) as exc:
         raise DataError(f"{bundle}: its manifest holds no recipe of this trainer ({exc})") from exc
 

@@ -29,6 +29,14 @@ def test_size_and_proof(bundle: Bundle) -> None:
     assert {label for golden in bundle.manifest.golden for label in golden.expected.labels} == set(bundle.labels)
 
 
+def test_manifest_tells_how_good_it_is(bundle: Bundle) -> None:
+    """The manifest holds the cross-validation on all real pictures, and no fold fell below 98 %."""
+    figures = bundle.manifest.metrics["cross_validation"]
+    assert figures["pictures"] == 1200
+    assert figures["accuracy"] >= 0.995
+    assert min(figures["fold_accuracies"]) >= 0.98
+
+
 def test_right_on_fresh_drawn_pictures(bundle: Bundle, tmp_path: Path) -> None:
     """Drawn pictures that it never saw are answered rightly."""
     list(write_drawn(tmp_path, count=240, seed=123_456))

@@ -5,7 +5,15 @@ from pathlib import Path
 import click
 
 from edge.bundle import open_bundle
-from training.cli.options import FOLDER, data_argument, drawn_option, json_option, model_option, set_option
+from training.cli.options import (
+    FOLDER,
+    data_argument,
+    drawn_option,
+    json_option,
+    mirrored_option,
+    model_option,
+    set_option,
+)
 from training.cli.progress import bars
 from training.cli.tables import print_figures
 from training.dataset.folders import read_folders
@@ -20,6 +28,7 @@ from training.report import check_data, cross_validation_figures, recipe_of, rec
 @model_option
 @set_option
 @drawn_option
+@mirrored_option
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Parts, each held out once.")
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Folds trained side by side.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads a fold.")
@@ -36,6 +45,7 @@ def crossvalidate(  # noqa: PLR0913 - one parameter an option, as click passes t
     model: str,
     settings: tuple[str, ...],
     drawn: int,
+    mirrored: bool,
     folds: int,
     workers: int,
     threads: int,
@@ -43,12 +53,12 @@ def crossvalidate(  # noqa: PLR0913 - one parameter an option, as click passes t
     as_json: bool,
 ) -> None:
     """Judge a recipe on DATA/<class>/<picture>: every picture is predicted by a network that never saw it."""
-    if bundle is not None and (settings or drawn):
-        raise click.UsageError("--bundle brings its own recipe; leave out --set and --drawn")
+    if bundle is not None and (settings or drawn or mirrored):
+        raise click.UsageError("--bundle brings its own recipe; leave out --set, --drawn and --mirrored")
     records, opened = read_folders(data), open_bundle(bundle) if bundle else None
     if opened is not None:
         check_data(opened, records)
-    recipe = recipe_of(opened) if opened else Recipe(model, parse_settings(settings), drawn)
+    recipe = recipe_of(opened) if opened else Recipe(model, parse_settings(settings), drawn, mirrored)
     with bars() as shown:
         results = cross_validate(
             records,

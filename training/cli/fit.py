@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edge.session import usable_cores
-from training.cli.options import data_argument, drawn_option, model_option, set_option
+from training.cli.options import data_argument, drawn_option, mirrored_option, model_option, set_option
 from training.cli.progress import bars
 from training.dataset.folders import read_folders
 from training.hyperparameters import parse_settings
@@ -18,6 +18,7 @@ from training.recipe import Recipe
 @model_option
 @set_option
 @drawn_option
+@mirrored_option
 @click.option(
     "--validation-data-size",
     type=click.FloatRange(0, 0.9),
@@ -40,6 +41,7 @@ def fit(  # noqa: PLR0913 - one parameter an option, as click passes them
     model: str,
     settings: tuple[str, ...],
     drawn: int,
+    mirrored: bool,
     validation_data_size: float,
     name: str,
     version: str,
@@ -47,7 +49,7 @@ def fit(  # noqa: PLR0913 - one parameter an option, as click passes them
     threads: int | None,
 ) -> None:
     """Train a network on DATA/<class>/<picture> and end with a proven bundle."""
-    recipe, records = Recipe(model, parse_settings(settings), drawn), read_folders(data)
+    recipe, records = Recipe(model, parse_settings(settings), drawn, mirrored), read_folders(data)
     order = Order(
         name=name,
         version=version,

@@ -26,4 +26,9 @@ drawn_option = click.option(
     metavar="N",
     help="Train on N drawn pictures beside the given ones.",
 )
+mirrored_option = click.option(
+    "--mirrored",
+    is_flag=True,
+    help="Average the answer over the picture and its mirror image, inside the graph: twice the work.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

@@ -77,7 +77,7 @@ def command_of(order: Order) -> str:
     changed = [f"{key}={value}" for key, value in recipe.settings.as_dict().items() if value != defaults[key]]
     words = ["automl-train", "fit", "DATA", "--name", order.name, "--version", order.version, "--model", recipe.model]
     words += ["--drawn", str(recipe.drawn), "--validation-data-size", f"{order.validation_data_size:g}"]
-    words += ["--threads", str(order.threads)]
+    words += [*(["--mirrored"] if recipe.mirrored else []), "--threads", str(order.threads)]
     return shlex.join(words + [word for setting in changed for word in ("--set", setting)])
 
 

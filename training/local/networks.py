@@ -8,6 +8,7 @@ MobileNetV2: Sandler et al. 2018, arXiv:1801.04381. ResNet: He et al. 2015, arXi
 from collections.abc import Callable, Iterator
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from training.errors import UnknownModelError
@@ -127,6 +128,22 @@ class ResNet18(nn.Module):
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return cast(Tensor, self.fc(x.mean((2, 3))))
+
+
+class MirrorAverage(nn.Module):
+    """A trained network whose logits are averaged over the picture and its mirror image: twice the work.
+
+    Both go through the network as one batch, so that the graph holds the weights once.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits [N,classes] of x [N,3,H,W]."""
+        logits = self.network(torch.cat([x, x.flip(3)]))
+        return cast(Tensor, logits.reshape(2, -1, logits.shape[1]).mean(0))
 
 
 def _initialise(network: nn.Module) -> None:

@@ -37,7 +37,7 @@ def train(
     torch.manual_seed(recipe.settings.random_seed)
     network = networks.build(recipe.model, len(classes))
     Fit(network, recipe.settings, training, held_out).run(watch)
-    return network
+    return networks.MirrorAverage(network).eval() if recipe.mirrored else network
 
 
 def _draw(classes: Sequence[str], recipe: Recipe) -> Examples:
