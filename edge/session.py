@@ -10,7 +10,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +33,7 @@ DTYPES = {
 }
 DTYPES |= {"tensor(uint8)": "uint8", "tensor(int32)": "int32"}
 
+Shape = tuple[int, ...]
 Device = Literal["auto", "cpu", "gpu", "require-gpu"]
 
 _LOAD_ERRORS = (
@@ -90,11 +91,11 @@ class Truth:
 class OnnxSession:
     """A graph on a device; fulfils :class:`edge.ports.Session`. Made by :func:`open_session`."""
 
-    def __init__(self, narrow: ort.InferenceSession, wide: ort.InferenceSession, truth: Truth) -> None:
+    def __init__(self, narrow: ort.InferenceSession, wide: ort.InferenceSession, truth: Truth, graph: Graph) -> None:
         self._narrow = narrow
         self._wide = wide
         self.truth = truth
-        self.graph = _graph(narrow)
+        self.graph = graph
         self._input = narrow.get_inputs()[0].name
         self._outputs = [narrow.get_outputs()[0].name]
 
@@ -204,9 +205,11 @@ def _proven(
     batch_sizes: Sequence[int],
 ) -> OnnxSession:
     provider = narrow.get_providers()[0]
-    timings = {size: _warm_up(narrow, wide, size) for size in _sizes_for(narrow, batch_sizes)}
+    warmed = {size: _warm_up(narrow, wide, size) for size in _sizes_for(narrow, batch_sizes)}
+    timings = {size: spent_ms for size, (spent_ms, _) in warmed.items()}
     truth = Truth(provider=provider, nodes=_nodes(narrow), threads=threads, fallback=fallback, warmup_ms=timings)
-    return OnnxSession(narrow, wide, truth)
+    shapes = next((shapes for _, shapes in warmed.values()), ())
+    return OnnxSession(narrow, wide, truth, _graph(narrow, shapes))
 
 
 def _sizes_for(session: ort.InferenceSession, batch_sizes: Sequence[int]) -> Sequence[int]:
@@ -215,21 +218,21 @@ def _sizes_for(session: ort.InferenceSession, batch_sizes: Sequence[int]) -> Seq
     return (shape[0],) if isinstance(shape[0], int) else sorted(set(batch_sizes) or {1})
 
 
-def _warm_up(narrow: ort.InferenceSession, wide: ort.InferenceSession, size: int) -> float:
-    """Run zeros twice through both sessions and return the milliseconds of the last run."""
+def _warm_up(narrow: ort.InferenceSession, wide: ort.InferenceSession, size: int) -> tuple[float, Sequence[Shape]]:
+    """Run zeros twice through both sessions; return the milliseconds of the last run, and its outputs' shapes."""
     entry = narrow.get_inputs()[0]
     if DTYPES.get(entry.type) != "float32" or not all(isinstance(side, int) for side in entry.shape[1:]):
-        return 0.0  # not a graph that this runtime feeds; check_graph names what is wrong with it
+        return 0.0, ()  # not a graph that this runtime feeds; check_graph names what is wrong with it
     zeros = np.zeros((size, *entry.shape[1:]), np.float32)
-    spent_ms = 0.0
+    spent_ms, outputs = 0.0, []
     for session in (wide, wide, narrow, narrow):
         start = time.perf_counter()
         try:
-            session.run(None, {entry.name: zeros})
+            outputs = session.run(None, {entry.name: zeros})
         except _RUN_ERRORS as error:
             raise ModelInvalidError(f"the model fails on a batch of {size} zeros: {_first_line(error)}") from error
         spent_ms = (time.perf_counter() - start) * 1e3
-    return round(spent_ms, 3)
+    return round(spent_ms, 3), [np.shape(output) for output in outputs]
 
 
 def _nodes(session: ort.InferenceSession) -> dict[str, int]:
@@ -239,11 +242,20 @@ def _nodes(session: ort.InferenceSession) -> dict[str, int]:
     return dict(counts)
 
 
-def _graph(session: ort.InferenceSession) -> Graph:
-    return Graph(
-        inputs=tuple(_tensor(entry) for entry in session.get_inputs()),
-        outputs=tuple(_tensor(entry) for entry in session.get_outputs()),
-    )
+def _graph(session: ort.InferenceSession, shapes: Sequence[Shape]) -> Graph:
+    """Return the graph's interface; what an output leaves open but for its batch axis is what a run really gave."""
+    inputs = tuple(_tensor(entry) for entry in session.get_inputs())
+    outputs = tuple(_tensor(entry) for entry in session.get_outputs())
+    if shapes:
+        outputs = tuple(_seen(tensor, shape) for tensor, shape in zip(outputs, shapes, strict=True))
+    return Graph(inputs, outputs)
+
+
+def _seen(tensor: GraphTensor, shape: Shape) -> GraphTensor:
+    if len(tensor.shape) != len(shape):
+        return tensor
+    sides = [side if axis == 0 or isinstance(side, int) else shape[axis] for axis, side in enumerate(tensor.shape)]
+    return replace(tensor, shape=tuple(sides))
 
 
 def _tensor(entry: ort.NodeArg) -> GraphTensor:

@@ -87,7 +87,10 @@ def encoded(image: NDArray[np.uint8], kind: str = "PNG") -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class GraphOptions:
-    """What the fake classifier's graph expects; ``slowness`` is the number of 256 x 256 products that each run adds."""
+    """What the fake classifier's graph expects; ``slowness`` is the number of 256 x 256 products that each run adds.
+
+    ``classes`` may be a name: then the graph does not tell how many it has.
+    """
 
     range: Range = "imagenet"
     colour: Colour = "rgb"
@@ -95,6 +98,7 @@ class GraphOptions:
     batch: Dimension = "batch"
     input_name: str = "input1"
     outputs: Sequence[str] = ("output1",)
+    classes: Dimension | None = None
     opset: int = 17
     slowness: int = 0
 
@@ -166,7 +170,7 @@ def write_graph(path: Path, options: GraphOptions = GraphOptions()) -> None:
         *(helper.make_node("Identity", ["logits"], [name]) for name in options.outputs),
     ]
     shape = [options.batch, 3, options.crop, options.crop]
-    logits = [options.batch, len(LABELS)]
+    logits = [options.batch, options.classes or len(LABELS)]
     outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, logits) for name in options.outputs]
     graph = helper.make_graph(
         nodes,

@@ -16,7 +16,7 @@ from edge.proof import load_and_prove
 from edge.registry.local import LocalRegistry
 from edge.registry.store import Store
 from edge.rollout import Change, Rollout, Watch
-from tests.fakes import CREATED_AT, edit_manifest, make_bundle, rehash, truncate
+from tests.fakes import CREATED_AT, GraphOptions, edit_manifest, make_bundle, rehash, truncate, write_graph
 
 
 def load(bundle: Bundle) -> Model:
@@ -128,10 +128,16 @@ def break_labels(folder: Path) -> None:
     rehash(folder)
 
 
+def break_open_labels(folder: Path) -> None:
+    write_graph(folder / "model.onnx", GraphOptions(classes="classes"))
+    break_labels(folder)
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
         (break_golden, "golden"),
+        (break_open_labels, "there are 3 labels"),
         (break_graph, "refuses"),
         (break_labels, "3 labels"),
         (lambda folder: truncate(folder / "model.onnx"), "not offered until it is whole"),

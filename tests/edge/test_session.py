@@ -48,6 +48,13 @@ def test_the_graph_is_described(graph: Path) -> None:
     assert described.outputs == (GraphTensor("output1", "float32", ("batch", len(LABELS))),)
 
 
+def test_open_sides_of_outputs_are_those_of_a_run(tmp_path: Path) -> None:
+    """A graph that leaves its number of classes open is described by what it really answers."""
+    write_graph(tmp_path / "model.onnx", GraphOptions(classes="classes"))
+    described = open_session(tmp_path / "model.onnx", device="cpu").graph
+    assert described.outputs == (GraphTensor("output1", "float32", ("batch", len(LABELS))),)
+
+
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_narrow_and_wide_agree(graph: Path, count: int) -> None:
     """One thread or all cores, alone or in a batch: the same numbers."""
