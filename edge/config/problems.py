@@ -11,6 +11,8 @@ from edge.config.schema import SECTIONS, SOURCE_KINDS, Config
 SHAPES = {"model_type": "a table", "model_attributes_type": "a table", "path_type": "a path"}
 """What a value should have been, by pydantic's name of the problem, where its own words would confuse."""
 
+SOURCES = "written as [[source]], once for each source"
+
 Location = tuple[int | str, ...]
 
 
@@ -51,8 +53,9 @@ def _reason(item: Mapping[str, Any]) -> str:
         return f"kind is required: one of {', '.join(SOURCE_KINDS)}"
     if kind == "union_tag_invalid":
         return f"kind must be one of {', '.join(SOURCE_KINDS)}{_given(item['ctx']['tag'])}"
-    if kind in SHAPES:
-        return f"must be {SHAPES[kind]}{_given_at(item)}"
+    many = location == ("source",) and kind.endswith("_type")
+    if many or kind in SHAPES:
+        return f"must be {SOURCES if many else SHAPES[kind]}{_given_at(item)}"
     return _said(item) if kind == "value_error" and isinstance(item["input"], dict) else _said(item) + _given_at(item)
 
 

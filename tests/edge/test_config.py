@@ -113,6 +113,7 @@ def test_variables_of_others_are_ignored() -> None:
         ("[http]\ndeadline_s = nan", "FILE: http.deadline_s: must be a finite number, got nan"),
         ("[model]\nversion = 1", "FILE: model.version: must be a string, got 1"),
         ("http = 3", "FILE: http: must be a table, got 3"),
+        ('[source]\nkind = "folder"', "FILE: source: must be written as [[source]], once for each source"),
         (
             '[session]\ndevice = "cuda"',
             "FILE: session.device: must be 'auto', 'cpu', 'gpu' or 'require-gpu', got 'cuda'",
