@@ -18,7 +18,7 @@ from edge.preprocess.decode import MAX_PIXELS
 from edge.results import Classification, ModelRef
 from edge.session import Device, open_session
 
-MAX_BATCH = 8
+MAX_BATCH = 4
 """The largest batch that golden pictures are run in where any size goes: enough to see rows depend on each other."""
 
 
