@@ -166,10 +166,7 @@ def _try_gpu(model_path: Path, device: Device) -> tuple[ort.InferenceSession | N
     except DeviceError as error:
         return None, str(error)
     if session.get_providers()[0] != CUDA:
-        return (
-            None,
-            "onnxruntime fell back to the CPU: check the NVIDIA driver, CUDA 13 and cuDNN 9",
-        )
+        return None, "onnxruntime fell back to the CPU: check the NVIDIA driver, CUDA 13 and cuDNN 9"
     if not _nodes(session).get(CUDA):
         return None, "onnxruntime gave no node of the graph to the GPU"
     return session, None
@@ -180,9 +177,8 @@ def _load(model_path: Path, providers: list[Any], *, threads: int) -> ort.Infere
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what goes wrong is raised; onnxruntime need not also print it
-    options.add_session_config_entry(
-        "session.intra_op.allow_spinning", "0"
-    )  # spinning burns cores that decode pictures
+    # a thread that spins while it waits burns a core that could decode pictures
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     try:
         session = ort.InferenceSession(model_path, options, providers=providers)

@@ -3,17 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
-import cv2
-
-from edge.execution.admission import Admission
-from edge.execution.lanes import Lanes
-from edge.execution.pipeline import Pipeline
+from edge.execution.shapes import Shape, make_executor
 from edge.ports import Executor, Model
 from edge.session import CPU, usable_cores
 
-Shape = Literal["lanes", "pipeline"]
 BATCH_SIZES = (1, 2, 4, 8, 16)
 """Batch sizes that are warmed on a GPU."""
 QUEUE_BYTES = 256 << 20
@@ -40,23 +34,16 @@ def suitable(model: Model) -> Setting:
 @contextmanager
 def running(model: Model, setting: Setting) -> Iterator[Executor]:
     """Give an executor that runs ``model``; at the end it takes nothing new and drops what waits."""
-    cv2.setNumThreads(1)  # as in the daemon: the executor's threads are the threads
-    executor = _made(setting)
+    executor = make_executor(
+        setting.shape,
+        workers=setting.workers,
+        max_pictures=max(4 * setting.workers, 2 * setting.max_batch_size),
+        max_bytes=QUEUE_BYTES,
+        max_batch_size=setting.max_batch_size,
+        max_batch_delay_s=setting.max_batch_delay_ms / 1e3,
+    )
     try:
         executor.swap(model)
         yield executor
     finally:
         executor.close(timeout_s=0.0)
-
-
-def _made(setting: Setting) -> Executor:
-    queue = max(4 * setting.workers, 2 * setting.max_batch_size)
-    admission = Admission(max_pictures=queue, max_bytes=QUEUE_BYTES, workers=setting.workers)
-    if setting.shape == "lanes":
-        return Lanes(lanes=setting.workers, admission=admission)
-    return Pipeline(
-        workers=setting.workers,
-        admission=admission,
-        max_batch_size=setting.max_batch_size,
-        max_batch_delay_s=setting.max_batch_delay_ms / 1e3,
-    )

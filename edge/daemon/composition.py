@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TextIO
 
-import cv2
-
 from edge.api.app import create_app
 from edge.api.feed import Feed
 from edge.api.limits import Limits
@@ -21,12 +19,10 @@ from edge.console import Console
 from edge.daemon.control import DaemonControl, Identity
 from edge.daemon.inputs import start_sources, supervise_sources
 from edge.daemon.messaging import Messaging, open_messaging
-from edge.execution.admission import Admission
 from edge.execution.delivery import Delivery
-from edge.execution.lanes import Lanes
-from edge.execution.pipeline import Pipeline
+from edge.execution.shapes import Shape, make_executor
 from edge.metrics import Metrics
-from edge.ports import Model, Observer
+from edge.ports import Executor, Model, Observer
 from edge.proof import load_and_prove
 from edge.publishers.commands import Commands
 from edge.registry.local import LocalRegistry
@@ -55,13 +51,19 @@ class Daemon:
 
 def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
     """Start everything that the configuration asks for. Raises ConfigError, StoreError; the stack undoes what began."""
-    cv2.setNumThreads(1)  # the lanes are the threads; OpenCV's own would fight them for the cores
     console = Console(stream)
     stack.callback(console.close)
     store = stack.enter_context(Store(config.storage.path))
     messaging = open_messaging(config.mqtt, stack) if config.mqtt.enabled else None
     shape = choose_shape(config)
-    executor = make_executor(config, shape)
+    executor = make_executor(
+        shape,
+        workers=config.batching.lanes or usable_cores(),
+        max_pictures=config.batching.queue_size,
+        max_bytes=config.batching.queue_mb * MIB,
+        max_batch_size=config.batching.max_batch_size or max(config.session.batch_sizes),
+        max_batch_delay_s=config.batching.max_batch_delay_ms / 1e3,
+    )
     stack.callback(executor.close)
     identity = Identity(metadata.version("automl-edge"), config.mqtt.device, shape)
     control = DaemonControl(identity, executor=executor, messaging=messaging)
@@ -99,32 +101,14 @@ def _connect(messaging: Messaging, control: DaemonControl, stack: ExitStack) -> 
     stack.callback(commands.close)
 
 
-def choose_shape(config: Config) -> str:
+def choose_shape(config: Config) -> Shape:
     """Return ``lanes`` or ``pipeline``: the configured shape, else the one for the device that is to run."""
     if config.batching.shape != "auto":
         return config.batching.shape
     return "pipeline" if config.session.device != "cpu" and CUDA in available_providers() else "lanes"
 
 
-def make_executor(config: Config, shape: str) -> Lanes | Pipeline:
-    """Return the executor of a shape, with the configured bounds."""
-    workers = config.batching.lanes or usable_cores()
-    admission = Admission(
-        max_pictures=config.batching.queue_size, max_bytes=config.batching.queue_mb * MIB, workers=workers
-    )
-    if shape == "lanes":
-        return Lanes(lanes=workers, admission=admission)
-    return Pipeline(
-        workers=workers,
-        admission=admission,
-        max_batch_size=config.batching.max_batch_size or max(config.session.batch_sizes),
-        max_batch_delay_s=config.batching.max_batch_delay_ms / 1e3,
-    )
-
-
-def make_rollout(
-    config: Config, store: Store, executor: Lanes | Pipeline, control: DaemonControl, metrics: Metrics
-) -> Rollout:
+def make_rollout(config: Config, store: Store, executor: Executor, control: DaemonControl, metrics: Metrics) -> Rollout:
     """Return what follows the configured registry and swaps models into ``executor``."""
 
     def load(bundle: Bundle) -> Model:

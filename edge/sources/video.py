@@ -13,6 +13,7 @@ def read_video(path: Path) -> Iterator[NDArray[np.uint8]]:
     """Yield the frames as uint8 [height, width, 3] in RGB. Raises SourceError where there is not one."""
     import cv2  # noqa: PLC0415 - the daemon starts faster without
 
+    cv2.setNumThreads(1)  # the executor's threads are the threads; OpenCV's own would fight them for the cores
     capture = cv2.VideoCapture(str(path))
     try:
         found, frame = capture.read() if capture.isOpened() else (False, None)
