@@ -11,6 +11,7 @@
     ├ ModelError
     │ ├ ModelNotFoundError       no such model or version where we looked
     │ ├ ModelInvalidError        bundle, graph or golden pictures do not hold together
+    │ │ └ ModelUntrustedError    signed by nobody who is trusted, or changed since
     │ ├ ModelUnsupportedError    a task or family that this version does not run
     │ └ ModelNotReadyError       no proven model is running yet
     ├ InferenceError             a loaded model failed on a valid input
@@ -63,6 +64,10 @@ class ModelNotFoundError(ModelError):
 
 class ModelInvalidError(ModelError):
     """The bundle does not hold together: manifest, hashes, graph or golden pictures."""
+
+
+class ModelUntrustedError(ModelInvalidError):
+    """The bundle is signed by nobody who is trusted, or was changed since."""
 
 
 class ModelUnsupportedError(ModelError):

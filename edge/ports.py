@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
+from enum import IntEnum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,12 +13,22 @@ from edge.predictor import BatchF32, Image, OutputsF32, Predictor
 from edge.results import ModelRef, Outcome, Result
 
 
+class Priority(IntEnum):
+    """Who goes first when there is too much to do; the lowest number does."""
+
+    TRIGGER = 0
+    REQUEST = 1
+    STREAM = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One picture on its way in.
 
     ``image`` is an encoded file's bytes or a decoded uint8 array [height, width, 3] in RGB. ``captured_at`` is an aware
-    datetime in UTC. ``name`` is the source's own name of the picture, ``correlation_id`` the sender's.
+    datetime in UTC. ``name`` is the source's own name of the picture, ``correlation_id`` the sender's. ``priority``
+    tells who goes first under load. ``identity`` names the very picture where its source may hand it in again after a
+    crash: the same identity gets the same result id, so that a receiver can drop the repetition.
     """
 
     image: Image
@@ -25,6 +36,8 @@ class Frame:
     captured_at: datetime
     name: str | None = None
     correlation_id: str | None = None
+    priority: Priority = Priority.STREAM
+    identity: bytes | None = None
 
 
 class Session(Protocol):
@@ -59,11 +72,14 @@ class Model:
 class Executor(Protocol):
     """Runs pictures through the present model: as lanes or as a pipeline, behind one interface."""
 
-    def submit(self, image: Image, *, deadline_s: float | None = None) -> Future[Outcome]:
+    def submit(
+        self, image: Image, *, deadline_s: float | None = None, priority: Priority = Priority.REQUEST
+    ) -> Future[Outcome]:
         """Queue one picture; the future can be cancelled while it waits.
 
-        ``deadline_s`` is the longest wait in seconds before the work begins. The future fails with InputError,
-        InferenceError, DeadlineError or StoppingError. Raises OverloadedError when the queue is full,
+        ``deadline_s`` is the longest wait in seconds before the work begins. A picture of a lower ``priority`` goes
+        before all waiting ones of a higher number, and finds room when they no longer do. The future fails with
+        InputError, InferenceError, DeadlineError or StoppingError. Raises OverloadedError when the queue is full,
         ModelNotReadyError without a model, StoppingError once closed.
         """
 
@@ -141,11 +157,26 @@ class Registry(Protocol):
         """Copy a version's files into the empty folder ``into``. Raises RegistryError, ModelNotFoundError."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The newest result that a publisher was ever given, in this process or one before: its ``seq`` and ``id``."""
+
+    seq: int = 0
+    id: str = ""
+
+
 class Publisher(Protocol):
     """Takes results to a receiver, at least once, in order per source."""
 
+    @property
+    def mark(self) -> Mark:
+        """Where numbering goes on."""
+
+    def admit(self) -> None:
+        """Raise OverloadedError where no room is left for a result and none may be dropped for it."""
+
     def publish(self, result: Result) -> None:
-        """Take a result without waiting for the receiver."""
+        """Take a result without waiting for the receiver; it is kept once this returns."""
 
     def announce(self, state: Mapping[str, Any]) -> None:
         """Make the daemon's state known: retained where the receiver can."""
@@ -191,6 +222,10 @@ class Subscriptions(Protocol):
 
 Observer = Callable[[Result], None]
 """Sees each delivered result: the live feed, the terminal, the metrics. Must not block."""
+
+
+Witness = Callable[[Frame, Outcome], None]
+"""Sees each answered frame with its outcome, before its sender has the answer. Must not block."""
 
 
 class Control(Protocol):

@@ -14,7 +14,7 @@ from edge.api.body import disconnected
 from edge.api.contents import Picture
 from edge.api.errors import error_of
 from edge.errors import InputError
-from edge.ports import Frame
+from edge.ports import Frame, Priority
 from edge.results import Failure, Result
 
 SOURCE = "http"
@@ -47,7 +47,7 @@ async def infer(
 
 
 def _frame(data: bytes, name: str | None) -> Frame:
-    return Frame(image=data, source=SOURCE, captured_at=datetime.now(UTC), name=name)
+    return Frame(data, SOURCE, datetime.now(UTC), name=name, priority=Priority.REQUEST)
 
 
 async def _results(

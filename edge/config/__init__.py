@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from edge.config.environment import Overrides, environment, read_overrides
 from edge.config.problems import problems_of
-from edge.config.schema import SECTIONS, Config, FolderSource, PlaybackSource, SourceSection
+from edge.config.schema import SECTIONS, Config
+from edge.config.sources import FolderSource, PlaybackSource, SourceSection
 from edge.config.values import is_loopback
 from edge.errors import ConfigError
 

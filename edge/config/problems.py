@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from edge.config.schema import SECTIONS, SOURCE_KINDS, Config
+from edge.config.schema import SECTIONS, Config
+from edge.config.sources import SOURCE_KINDS
 
 SHAPES = {"model_type": "a table", "model_attributes_type": "a table", "path_type": "a path"}
 """What a value should have been, by pydantic's name of the problem, where its own words would confuse."""

@@ -1,5 +1,6 @@
 """What a single key may hold: paths, topic levels, tokens, ports, spans of time."""
 
+import base64
 import ipaddress
 import re
 import socket
@@ -7,6 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
+
+KEY_PREFIX = "ed25519:"
+KEY_BYTES = 32
 
 _TOPIC_LEVEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -40,6 +44,16 @@ def _header_safe(token: SecretStr) -> SecretStr:
     return token
 
 
+def _public_key(text: str) -> str:
+    try:
+        key = base64.b64decode(text.removeprefix(KEY_PREFIX), validate=True)
+    except ValueError:
+        key = b""
+    if not text.startswith(KEY_PREFIX) or len(key) != KEY_BYTES:
+        raise ValueError(f"must be {KEY_PREFIX} and 32 bytes in base64, as automl-edge models keygen prints it")
+    return text
+
+
 def host_name() -> str:
     """Return this machine's name with all that a topic cannot hold replaced by ``-``."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", socket.gethostname()).strip("._-")
@@ -62,6 +76,10 @@ TopicPrefix = Annotated[str, AfterValidator(_topic_prefix)]
 """One or more levels."""
 Token = Annotated[SecretStr, AfterValidator(_header_safe)]
 """A secret that fits into an HTTP header."""
+PublicKey = Annotated[str, AfterValidator(_public_key)]
+"""An Ed25519 public key: ``ed25519:`` and its 32 bytes in base64."""
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A part of a whole, 0..1."""
 BundleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 """A model's name or version, as in a bundle's manifest."""
 Port = Annotated[int, Field(ge=0, le=65535)]

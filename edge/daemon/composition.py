@@ -9,29 +9,26 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TextIO
 
-from edge.api.app import create_app
 from edge.api.feed import Feed
-from edge.api.limits import Limits
 from edge.api.server import HttpServer
-from edge.bundle import Bundle
 from edge.config import Config
 from edge.console import Console
-from edge.daemon.control import DaemonControl, Identity
+from edge.daemon.control import DaemonControl
 from edge.daemon.inputs import start_sources, supervise_sources
 from edge.daemon.messaging import Messaging, open_messaging
+from edge.daemon.models import make_rollout
+from edge.daemon.status import Identity, Status
+from edge.daemon.web import start_http
 from edge.execution.delivery import Delivery
 from edge.execution.shapes import Shape, make_executor
 from edge.metrics import Metrics
-from edge.ports import Executor, Model, Observer
-from edge.proof import load_and_prove
+from edge.ports import Observer
 from edge.publishers.commands import Commands
-from edge.registry.local import LocalRegistry
 from edge.registry.store import Store
-from edge.rollout import Change, Rollout, Watch
+from edge.rollout import Watch
 from edge.session import CUDA, available_providers, usable_cores
 
 MIB = 1 << 20
-MEGAPIXEL = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +63,9 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
     )
     stack.callback(executor.close)
     identity = Identity(metadata.version("automl-edge"), config.mqtt.device, shape)
-    control = DaemonControl(identity, executor=executor, messaging=messaging)
-    feed, metrics = Feed(), Metrics(snapshot=control.snapshot, version=identity.version)
+    status = Status(identity, executor=executor, messaging=messaging)
+    control = DaemonControl(status, messaging=messaging)
+    feed, metrics = Feed(), Metrics(snapshot=status.snapshot, version=identity.version)
     observers: list[Observer] = [feed.observe, metrics.observe]
     if config.log.results == "true" or (config.log.results == "auto" and stream.isatty()):
         observers.append(console.observe)
@@ -78,7 +76,7 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
         observers=observers,
         publish_answers=config.http.publish,
     )
-    server = _start_http(config, stack, delivery=delivery, control=control, feed=feed, metrics=metrics)
+    server = start_http(config, stack, delivery=delivery, control=control, feed=feed, metrics=metrics)
     rollout = make_rollout(config, store, executor, control, metrics)
     sources = supervise_sources(config, delivery.emit, messaging)
     control.follow(rollout, sources)
@@ -106,59 +104,3 @@ def choose_shape(config: Config) -> Shape:
     if config.batching.shape != "auto":
         return config.batching.shape
     return "pipeline" if config.session.device != "cpu" and CUDA in available_providers() else "lanes"
-
-
-def make_rollout(config: Config, store: Store, executor: Executor, control: DaemonControl, metrics: Metrics) -> Rollout:
-    """Return what follows the configured registry and swaps models into ``executor``."""
-
-    def load(bundle: Bundle) -> Model:
-        model, _ = load_and_prove(
-            bundle,
-            device=config.session.device,
-            threads=config.session.threads or None,
-            batch_sizes=config.session.batch_sizes,
-            max_pixels=config.http.max_megapixels * MEGAPIXEL,
-        )
-        return model
-
-    def changed(change: Change) -> None:
-        count = {"swapped": metrics.swapped, "refused": metrics.refused}.get(change)
-        if count is not None:
-            count()
-        control.announce()
-
-    return Rollout(
-        LocalRegistry(config.registry.path),
-        store,
-        load=load,
-        swap=executor.swap,
-        name=config.model.name,
-        version=config.model.version,
-        changed=changed,
-    )
-
-
-def _start_http(
-    config: Config, stack: ExitStack, *, delivery: Delivery, control: DaemonControl, feed: Feed, metrics: Metrics
-) -> HttpServer | None:
-    if not config.http.enabled:
-        return None
-    limits = Limits(
-        max_body_bytes=config.http.max_body_mb * MIB,
-        max_images=config.http.max_images,
-        deadline_s=config.http.deadline_s,
-    )
-    app = create_app(
-        submit=delivery.submit,
-        control=control,
-        feed=feed,
-        metrics=metrics.render,
-        limits=limits,
-        token=config.http.token.get_secret_value() if config.http.token else None,
-        device=config.mqtt.device,
-        observe=metrics.observe_request,
-    )
-    server = HttpServer(app, feed=feed, host=config.http.host, port=config.http.port)
-    stack.callback(server.close)
-    server.start()
-    return server

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from edge.config import Config
-from edge.config.schema import FolderSource, SourceSection
+from edge.config.sources import FolderSource, SourceSection
 from edge.daemon.messaging import Messaging
 from edge.ports import Emit, Source
 from edge.sources.folder import WatchedFolder

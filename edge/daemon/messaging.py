@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from edge.config.schema import MqttSection
+from edge.config.network import MqttSection
 from edge.publishers.broker import EmbeddedBroker
 from edge.publishers.mqtt import MqttPublisher
 from edge.publishers.mqtt_settings import MqttSettings, Tls

@@ -7,10 +7,9 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from ulid import ULID
-
 from edge.errors import InferenceError, InputError
-from edge.ports import Executor, Frame, Observer, Publisher
+from edge.execution.ids import Ids
+from edge.ports import Executor, Frame, Mark, Observer, Publisher, Witness
 from edge.results import Failure, ModelRef, Outcome, Result, Timing
 
 
@@ -37,14 +36,18 @@ class Delivery:
         device: str,
         publishers: Sequence[Publisher] = (),
         observers: Sequence[Observer] = (),
+        witnesses: Sequence[Witness] = (),
         publish_answers: bool = True,
     ) -> None:
         self._executor = executor
         self._device = device
         self._publishers = tuple(publishers)
         self._observers = tuple(observers)
+        self._witnesses = tuple(witnesses)
         self._publish_answers = publish_answers
-        self._seq = 0
+        mark = max((publisher.mark for publisher in publishers), key=lambda mark: mark.seq, default=Mark())
+        self._seq = mark.seq
+        self._ids = Ids(after=mark.id)
         self._numbering = threading.Lock()
         self._lines: dict[str, deque[Awaited]] = {}
         self._lining = threading.RLock()
@@ -54,8 +57,10 @@ class Delivery:
 
         Cancelling it cancels the work where that has not begun. Raises what :meth:`Executor.submit` raises.
         """
+        if self._publish_answers:
+            self._admit()
         answer: Future[Result] = Future()
-        outcome = self._executor.submit(frame.image, deadline_s=deadline_s)
+        outcome = self._executor.submit(frame.image, deadline_s=deadline_s, priority=frame.priority)
         answer.add_done_callback(lambda done: outcome.cancel() if done.cancelled() else None)
         outcome.add_done_callback(lambda done: self._answer(frame, done, answer))
         return answer
@@ -65,11 +70,16 @@ class Delivery:
 
         Raises OverloadedError, StoppingError, ModelNotReadyError.
         """
+        self._admit()
         with self._lining:  # so that frames line up as they were accepted
-            awaited = Awaited(frame, self._executor.submit(frame.image))
+            awaited = Awaited(frame, self._executor.submit(frame.image, priority=frame.priority))
             self._lines.setdefault(frame.source, deque()).append(awaited)
         awaited.outcome.add_done_callback(lambda _: self._advance(frame.source))
         return awaited.result
+
+    def _admit(self) -> None:
+        for publisher in self._publishers:
+            publisher.admit()
 
     def _answer(self, frame: Frame, outcome: Future[Outcome], answer: Future[Result]) -> None:
         if outcome.cancelled() or answer.cancelled():
@@ -107,6 +117,8 @@ class Delivery:
         return Outcome(failure, ref, provider, Timing())
 
     def _deliver(self, frame: Frame, outcome: Outcome, *, publish: bool) -> Result:
+        for witness in self._witnesses:
+            witness(frame, outcome)
         if publish:
             with self._numbering:
                 self._seq += 1
@@ -121,7 +133,7 @@ class Delivery:
 
     def _result(self, frame: Frame, outcome: Outcome, seq: int) -> Result:
         return Result(
-            id=str(ULID()),
+            id=self._ids.of(frame),
             seq=seq,
             device=self._device,
             source=frame.source,

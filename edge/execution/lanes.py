@@ -11,7 +11,7 @@ from edge.execution.admission import Admission
 from edge.execution.batching import bucket, pad
 from edge.execution.intake import Intake
 from edge.execution.job import Clock, Job
-from edge.ports import Model
+from edge.ports import Model, Priority
 from edge.predictor import Image
 from edge.results import Outcome, Timing
 
@@ -23,7 +23,13 @@ class Lanes(Intake):
         super().__init__(admission, clock=clock)
         self._pool = ThreadPoolExecutor(max_workers=lanes, thread_name_prefix="lane")
 
-    def submit(self, image: Image, *, deadline_s: float | None = None) -> Future[Outcome]:
+    def submit(
+        self,
+        image: Image,
+        *,
+        deadline_s: float | None = None,
+        priority: Priority = Priority.REQUEST,  # noqa: ARG002
+    ) -> Future[Outcome]:
         """Queue one picture; see :meth:`edge.ports.Executor.submit`."""
         return self.accept(image, deadline_s, lambda job: self._pool.submit(self._answer, job))
 

@@ -12,7 +12,7 @@ from edge.execution.admission import Admission
 from edge.execution.batching import bucket, pad, remaining_wait_s
 from edge.execution.intake import Intake
 from edge.execution.job import Clock, Job
-from edge.ports import Model
+from edge.ports import Model, Priority
 from edge.predictor import Image, OutputsF32, TensorF32
 from edge.results import Outcome, Timing
 
@@ -52,7 +52,13 @@ class Pipeline(Intake):
         self._device = threading.Thread(target=self._feed, name="device")
         self._device.start()
 
-    def submit(self, image: Image, *, deadline_s: float | None = None) -> Future[Outcome]:
+    def submit(
+        self,
+        image: Image,
+        *,
+        deadline_s: float | None = None,
+        priority: Priority = Priority.REQUEST,  # noqa: ARG002
+    ) -> Future[Outcome]:
         """Queue one picture; see :meth:`edge.ports.Executor.submit`."""
         return self.accept(image, deadline_s, lambda job: self._pool.submit(self._prepare, job))
 

@@ -18,7 +18,7 @@ import orjson
 from paho.mqtt.client import topic_matches_sub
 
 from edge.errors import EdgeError
-from edge.ports import Incoming
+from edge.ports import Incoming, Mark
 from edge.publishers.mqtt_connection import Acknowledged, Complaint, Connection, Down, Event, Up
 from edge.publishers.mqtt_faults import why_silent
 from edge.publishers.mqtt_payloads import outbox_json, state_payload
@@ -81,6 +81,14 @@ class MqttPublisher:
     def start(self) -> None:
         """Connect in the background, and again whenever the connection is lost."""
         self._thread.start()
+
+    @property
+    def mark(self) -> Mark:
+        """Where numbering goes on."""
+        return Mark()
+
+    def admit(self) -> None:
+        """Raise OverloadedError where the outbox is full and may drop nothing."""
 
     def publish(self, result: Result) -> None:
         """Put a result into the outbox. Raises what the outbox raises."""

@@ -140,7 +140,8 @@ class WatchedFolder:
         while len(self._pending) >= MAX_PENDING and not stop.is_set():
             self._await_answers(FIRST_COMPLETED, self._poll_s)
         name = printable(seen.name)
-        future = emit_patiently(emit, Frame(image, self._name, self._captured_at(seen), name=name), stop, self._clock)
+        frame = Frame(image, self._name, self._captured_at(seen), name=name, identity=seen.line.encode())
+        future = emit_patiently(emit, frame, stop, self._clock)
         if future is not None:
             self._pending[seen] = future
 

@@ -12,7 +12,7 @@ from concurrent.futures import ALL_COMPLETED, Future, wait
 from dataclasses import dataclass
 from datetime import datetime
 
-from edge.ports import Emit, Frame, Incoming, Subscriptions
+from edge.ports import Emit, Frame, Incoming, Priority, Subscriptions
 from edge.results import Result
 from edge.sources.clock import Clock, SystemClock
 from edge.sources.patience import emit_patiently
@@ -118,7 +118,13 @@ class MqttImages:
 
     def _offer(self, arrival: Arrival, emit: Emit, stop: threading.Event) -> None:
         message = arrival.message
-        frame = Frame(message.payload, arrival.source, arrival.at, correlation_id=arrival.correlation_id)
+        frame = Frame(
+            message.payload,
+            arrival.source,
+            arrival.at,
+            correlation_id=arrival.correlation_id,
+            priority=Priority.TRIGGER,
+        )
         while len(self._pending) >= MAX_PENDING and not stop.is_set():
             wait([self._pending[0][1]], timeout=GLANCE_S)
             self._acknowledge_delivered()

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from edge.config.environment import variable
-from edge.config.schema import SECTIONS, SOURCE_KINDS
+from edge.config.schema import SECTIONS
+from edge.config.sources import SOURCE_KINDS
 
 PAGE = Path(__file__).parents[2] / "docs/reference/configuration.md"
 BEGIN, END = "<!-- keys: written by tests/edge/config_reference.py -->", "<!-- end of keys -->"

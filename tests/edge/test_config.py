@@ -122,7 +122,7 @@ def test_variables_of_others_are_ignored() -> None:
         ('[[source]]\nname = "a"\npath = "b"', "FILE: source 1: kind is required: one of folder, playback"),
         (
             '[[source]]\nname = "a"\npath = "b"\nkind = "folder"\nfps = 1',
-            "FILE: source 1: fps: no such key; there are name, kind, path, after, poll_s",
+            "FILE: source 1: fps: no such key; there are name, priority, kind, path, after, poll_s",
         ),
         (
             '[[source]]\nname = "a"\npath = "b"\nkind = "flder"',

@@ -27,7 +27,7 @@ class LateExecutor:
     def queued(self) -> int:
         return len(self.waiting)
 
-    def submit(self, image: Image, *, deadline_s: float | None = None) -> Future[Outcome]:  # noqa: ARG002 - the port's
+    def submit(self, image: Image, **_: object) -> Future[Outcome]:
         if image == b"not ready":
             raise ModelNotReadyError("no model")
         if len(self.waiting) >= self.capacity:

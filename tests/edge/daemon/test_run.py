@@ -17,7 +17,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.daemon import STOP_S, RunningDaemon, running
-from tests.edge.test_rollout import break_golden
+from tests.edge.rollout.test_rollout import break_golden
 from tests.fakes import COLOURS, CREATED_AT, encoded, make_bundle, picture
 from tests.mosquitto import until
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from edge.errors import ImageDecodeError, StoppingError
+from edge.errors import ImageDecodeError, OverloadedError, StoppingError
 from edge.execution.delivery import Delivery
-from edge.ports import Executor, Frame
-from edge.results import Classification, Failure, Result, result_json
-from tests.edge.execution.echo import SHAPES, EchoSession, echo_model, lanes, serving
+from edge.ports import Executor, Frame, Mark
+from edge.results import Classification, Failure, Outcome, Result, result_json
+from tests.edge.execution.echo import SHAPES, EchoSession, echo_model, label, lanes, serving
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
 
@@ -23,8 +23,14 @@ class RecordingPublisher:
     connected = True
     depth = 0
 
-    def __init__(self) -> None:
+    def __init__(self, *, mark: Mark = Mark()) -> None:
+        self.mark = mark
+        self.full = False
         self.results: list[Result] = []
+
+    def admit(self) -> None:
+        if self.full:
+            raise OverloadedError("no room")
 
     def publish(self, result: Result) -> None:
         self.results.append(result)
@@ -149,3 +155,32 @@ def test_the_wire_form() -> None:
         "name": "3.png",
         "correlation_id": "c-1",
     }
+
+
+def test_numbers_go_on_where_they_ended() -> None:
+    """A publisher that remembers earlier results has them continued: number and id follow the newest one."""
+    publisher = RecordingPublisher(mark=Mark(seq=41, id="7ZZZZZZZZZZZZZZZZZZZZZZZZ0"))
+    with serving(lanes()) as executor:
+        result = delivery(executor, publisher).emit(frame(b"1")).result(10)
+    assert (result.seq, result.id) == (42, "7ZZZZZZZZZZZZZZZZZZZZZZZZ1")
+
+
+def test_a_full_publisher_that_may_drop_nothing_stops_new_work() -> None:
+    """Nothing is predicted whose result could not be kept: request and source are told to come again."""
+    publisher = RecordingPublisher()
+    publisher.full = True
+    with serving(lanes()) as executor:
+        for hand_in in (delivery(executor, publisher).emit, delivery(executor, publisher).submit):
+            with pytest.raises(OverloadedError):
+                hand_in(frame(b"1"))
+        answers = delivery(executor, publisher, publish_answers=False)
+        assert answers.submit(frame(b"1")).result(10).seq == 0
+
+
+def test_witnesses_see_each_frame_with_its_outcome() -> None:
+    """A witness gets the picture and what became of it, before the sender has the answer."""
+    seen: list[tuple[Frame, Outcome]] = []
+    with serving(lanes()) as executor:
+        given = frame(b"7")
+        delivery(executor, RecordingPublisher(), witnesses=[lambda *pair: seen.append(pair)]).emit(given).result(10)
+    assert [(f, label(o)) for f, o in seen] == [(given, "7")]

@@ -1,0 +1,43 @@
+"""What follows the registry and swaps models into the executor, as the configuration says."""
+
+from edge.bundle import Bundle
+from edge.config import Config
+from edge.daemon.control import DaemonControl
+from edge.metrics import Metrics
+from edge.ports import Executor, Model
+from edge.proof import load_and_prove
+from edge.registry.local import LocalRegistry
+from edge.registry.store import Store
+from edge.rollout import Change, Rollout
+
+MEGAPIXEL = 1_000_000
+
+
+def make_rollout(config: Config, store: Store, executor: Executor, control: DaemonControl, metrics: Metrics) -> Rollout:
+    """Return what follows the configured registry and swaps models into ``executor``."""
+
+    def load(bundle: Bundle) -> Model:
+        model, _ = load_and_prove(
+            bundle,
+            device=config.session.device,
+            threads=config.session.threads or None,
+            batch_sizes=config.session.batch_sizes,
+            max_pixels=config.http.max_megapixels * MEGAPIXEL,
+        )
+        return model
+
+    def changed(change: Change) -> None:
+        count = {"swapped": metrics.swapped, "refused": metrics.refused}.get(change)
+        if count is not None:
+            count()
+        control.announce()
+
+    return Rollout(
+        LocalRegistry(config.registry.path),
+        store,
+        load=load,
+        swap=executor.swap,
+        name=config.model.name,
+        version=config.model.version,
+        changed=changed,
+    )

@@ -1,0 +1,173 @@
+"""What the daemon says of itself: over HTTP, in the MQTT state, in the metrics. JSON-ready, nothing secret in it."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from edge.daemon.messaging import Messaging
+from edge.metrics import Snapshot
+from edge.ports import Executor
+from edge.results import model_json
+from edge.rollout import Rollout
+from edge.session import OnnxSession
+
+
+class Supervised(Protocol):
+    """A source under supervision, as the daemon sees it."""
+
+    @property
+    def name(self) -> str:
+        """The source's name."""
+
+    def status(self) -> Mapping[str, Any]:
+        """Name, kind, state, reason and counts, JSON-ready."""
+
+    def capture(self) -> bool:
+        """Take one frame now; False where this kind cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this daemon is: product version, device name, the shape of execution."""
+
+    version: str
+    device: str
+    shape: str
+
+
+class Status:
+    """Looks at the parts of the running daemon and tells what it sees. Thread-safe."""
+
+    def __init__(self, identity: Identity, *, executor: Executor, messaging: Messaging | None) -> None:
+        self.identity = identity
+        self._executor = executor
+        self._messaging = messaging
+        self._rollout: Rollout | None = None
+        self._sources: Sequence[Supervised] = ()
+        self._started = time.monotonic()
+        self._stopping = False
+
+    def follow(self, rollout: Rollout, sources: Sequence[Supervised]) -> None:
+        """Tell of a rollout and sources too from now on."""
+        self._rollout = rollout
+        self._sources = tuple(sources)
+
+    def stopping(self) -> None:
+        """Be no longer ready."""
+        self._stopping = True
+
+    def problems(self) -> Sequence[str]:
+        """Return why the daemon is not ready; empty when it is."""
+        if self._stopping:
+            return ["the daemon is stopping"]
+        if self._executor.model is not None:
+            return []
+        reason = self._rollout.problem if self._rollout else None
+        return [reason or "the model is being loaded"]
+
+    def warnings(self) -> list[str]:
+        """Return what is not as configured although the daemon answers."""
+        model = self._executor.model
+        found = []
+        if model is not None and not model.ref.proven:
+            found.append(f"{model.ref} is unproven: it has no golden pictures with known answers")
+        session = model.session if model else None
+        if isinstance(session, OnnxSession) and session.truth.fallback:
+            found.append(f"the GPU does not run the model, the CPU does: {session.truth.fallback}")
+        if model is not None and self._rollout is not None and self._rollout.problem:
+            found.append(self._rollout.problem)
+        if self._rollout is not None and self._rollout.unsaved:
+            found.append(self._rollout.unsaved)
+        if self._messaging is not None and self._messaging.publisher.problem:
+            found.append(self._messaging.publisher.problem)
+        found += [f"source {s['name']}: {s['reason']}" for s in self._source_states() if s.get("reason")]
+        return found
+
+    def full(self) -> Mapping[str, Any]:
+        """Return the truth about device, provider, model, queue, sources and broker."""
+        problems = list(self.problems())
+        return {
+            "device": self.identity.device,
+            "version": self.identity.version,
+            "uptime_s": round(time.monotonic() - self._started, 1),
+            "ready": not problems,
+            "problems": problems,
+            "warnings": self.warnings(),
+            "model": self._model(),
+            "provider": self._provider(),
+            "session": self._session(),
+            "execution": {
+                "shape": self.identity.shape,
+                "queued": self._executor.queued,
+                "capacity": self._executor.capacity,
+            },
+            "sources": self._source_states(),
+            "mqtt": self._broker(),
+        }
+
+    def snapshot(self) -> Snapshot:
+        """Return what the metrics look up at each scrape."""
+        publisher = self._messaging.publisher if self._messaging else None
+        model = self._executor.model
+        return Snapshot(
+            ready=not self.problems(),
+            model=model.ref if model else None,
+            provider=self._provider(),
+            queue_depth=self._executor.queued,
+            queue_capacity=self._executor.capacity,
+            outbox_depth=publisher.depth if publisher else 0,
+            broker_connected=publisher.connected if publisher else None,
+            sources={str(s["name"]): str(s["state"]) for s in self._source_states()},
+        )
+
+    def announced(self, messaging: Messaging) -> Mapping[str, Any]:
+        """Return what the retained state says."""
+        return {
+            "version": self.identity.version,
+            "ready": not self.problems(),
+            "problems": list(self.problems()),
+            "warnings": self.warnings(),
+            "model": self._model(),
+            "provider": self._provider(),
+            "sources": [{"name": s["name"], "state": s["state"]} for s in self._source_states()],
+            "outbox": {"depth": messaging.publisher.depth, "dropped": messaging.publisher.dropped},
+        }
+
+    def _model(self) -> Mapping[str, Any] | None:
+        model = self._executor.model
+        return {**model_json(model.ref), "digest": model.digest} if model else None
+
+    def _provider(self) -> str | None:
+        model = self._executor.model
+        return model.session.provider if model else None
+
+    def _session(self) -> Mapping[str, Any] | None:
+        session = self._executor.model.session if self._executor.model else None
+        if not isinstance(session, OnnxSession):
+            return None
+        truth = session.truth
+        warmup = {str(size): ms for size, ms in truth.warmup_ms.items()}
+        return {
+            "threads": truth.threads,
+            "nodes": dict(truth.nodes),
+            "fallback": truth.fallback,
+            "warmup_ms": warmup,
+            "batch_sizes": list(session.batch_sizes),
+        }
+
+    def _source_states(self) -> list[Mapping[str, Any]]:
+        return [source.status() for source in self._sources]
+
+    def _broker(self) -> Mapping[str, Any] | None:
+        if self._messaging is None:
+            return None
+        publisher = self._messaging.publisher
+        return {
+            "broker": self._messaging.address,
+            "embedded": self._messaging.embedded,
+            "connected": publisher.connected,
+            "problem": publisher.problem,
+            "outbox": publisher.depth,
+            "dropped": publisher.dropped,
+        }
