@@ -9,10 +9,10 @@ DEVICE ?= $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 DEMO   := var/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup lint bench clean
+.PHONY: help run test setup lint bench faults faults-full clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
 
 run: $(VENV)/.run $(DEMO)/.drawn  ## set up and run the daemon with the shipped model, a broker and a sample feed
 	@exec $(BIN)/automl-edge run --config docs/demo.toml
@@ -30,6 +30,12 @@ lint: $(VENV)/.setup  ## format, lint, types, layers
 
 bench: $(VENV)/.setup  ## the benchmarks, as ratios taken in one run
 	$(BIN)/python -m bench
+
+faults: $(VENV)/.setup  ## the fault suite in its short form: every row, a tenth of the counts
+	$(BIN)/python -m tests.faults
+
+faults-full: $(VENV)/.setup  ## the fault suite with all of its counts (about an hour)
+	$(BIN)/python -m tests.faults --full
 
 clean:  ## remove what the other targets made: the environment, the demo's data, caches
 	rm -rf .venv var/demo var/daemon .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -52,6 +52,8 @@ def test_without_a_target_make_lists_them(place: Path) -> None:
         "setup",
         "lint",
         "bench",
+        "faults",
+        "faults-full",
         "clean",
     ]
 
