@@ -86,6 +86,7 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
     watch = Watch(control.look, poll_s=config.registry.poll_s)
     stack.callback(watch.close)
     control.wakes(watch)
+    watch.now()
     start_sources(sources, stack)
     control.announce()
     return Daemon(control, console, shape, server, messaging)

@@ -8,7 +8,7 @@ from edge.ports import Executor, Model
 from edge.proof import load_and_prove
 from edge.registry.local import LocalRegistry
 from edge.registry.store import Store
-from edge.rollout import Change, Rollout
+from edge.rollout import SERVES, Change, Rollout, Service, Staging, Wish
 
 MEGAPIXEL = 1_000_000
 
@@ -27,17 +27,18 @@ def make_rollout(config: Config, store: Store, executor: Executor, control: Daem
         return model
 
     def changed(change: Change) -> None:
-        count = {"swapped": metrics.swapped, "refused": metrics.refused}.get(change)
-        if count is not None:
-            count()
+        if change.kind == "refused":
+            metrics.refused()
+        elif change.kind in SERVES:
+            metrics.swapped()
         control.announce()
 
+    registry = LocalRegistry(config.registry.path)
     return Rollout(
-        LocalRegistry(config.registry.path),
+        registry,
         store,
-        load=load,
-        swap=executor.swap,
-        name=config.model.name,
-        version=config.model.version,
-        changed=changed,
+        Staging(registry, store, load=load, noted=control.announce),
+        Service(store, swap=executor.swap, changed=changed),
+        wish=Wish(config.model.name, config.model.version),
+        noted=control.announce,
     )

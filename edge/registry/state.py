@@ -7,7 +7,7 @@ not taken again by itself, though it may be activated by name.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from edge.errors import ModelNotFoundError
@@ -18,6 +18,11 @@ EARLIER = 2
 """How many versions before the current one are kept."""
 SKIPPED = 100
 """How many of the digests that were left by a rollback are remembered."""
+JUDGED = 100
+"""How many judgements are remembered."""
+
+KEPT_OUT = ("rejected", "passed")
+"""Judgements after which a version is not taken by itself."""
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -35,13 +40,30 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """How a version came out of its trial (``promoted``, ``rejected``, ``passed``) or probation (``rolled-back``)."""
+
+    digest: str
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class State:
-    """Which bundle serves, which served before (newest first), whether to stay with it, what rollbacks left behind."""
+    """Which bundle serves, which served before (newest first), whether to stay with it, what rollbacks left behind.
+
+    ``judged`` are the last judgements, at most one for a digest, newest last.
+    """
 
     current: Kept | None = None
     earlier: tuple[Kept, ...] = ()
     pinned: bool = False
     skipped: tuple[str, ...] = ()
+    judged: tuple[Judged, ...] = ()
+
+    def judgement(self, digest: str) -> Judged | None:
+        """Return how the bundle of that digest was judged."""
+        return next((one for one in self.judged if one.digest == digest), None)
 
     @property
     def previous(self) -> Kept | None:
@@ -61,7 +83,7 @@ def activated(state: State, kept: Kept, *, pinned: bool) -> State:
         return replace(state, pinned=pinned, skipped=skipped)
     before = (*((state.current,) if state.current else ()), *state.earlier)
     earlier = tuple(one for one in before if one != kept)[:EARLIER]
-    return State(current=kept, earlier=earlier, pinned=pinned, skipped=skipped)
+    return replace(state, current=kept, earlier=earlier, pinned=pinned, skipped=skipped)
 
 
 def rolled_back(state: State) -> State:
@@ -70,17 +92,19 @@ def rolled_back(state: State) -> State:
         raise ModelNotFoundError("there is no previous version to go back to")
     left = state.current.digest
     skipped = (*(digest for digest in state.skipped if digest not in (left, state.previous.digest)), left)
-    return State(current=state.previous, earlier=state.earlier[1:], pinned=False, skipped=skipped[-SKIPPED:])
+    return replace(state, current=state.previous, earlier=state.earlier[1:], pinned=False, skipped=skipped[-SKIPPED:])
 
 
-def following(state: State) -> State:
-    """Return the state that takes the newest version again, those left by rollback excepted."""
-    return replace(state, pinned=False)
+def judged(state: State, judgement: Judged) -> State:
+    """Return the state that remembers how a version was judged."""
+    others = tuple(one for one in state.judged if one.digest != judgement.digest)
+    return replace(state, judged=(*others, judgement)[-JUDGED:])
 
 
 def wanted(state: State, candidates: Sequence[Candidate]) -> Candidate | None:
-    """Return the newest of ``candidates`` (newest first) that was not left by a rollback."""
-    return next((one for one in candidates if one.digest not in state.skipped), None)
+    """Return the newest of ``candidates`` (newest first) that was not left by a rollback, nor kept out by a trial."""
+    out = {*state.skipped, *(one.digest for one in state.judged if one.outcome in KEPT_OUT)}
+    return next((one for one in candidates if one.digest not in out), None)
 
 
 def state_json(state: State) -> bytes:
@@ -91,6 +115,7 @@ def state_json(state: State) -> bytes:
         "earlier": [_kept_json(kept) for kept in state.earlier],
         "pinned": state.pinned,
         "skipped": list(state.skipped),
+        "judged": [asdict(one) for one in state.judged],
     }
     return (json.dumps(body, indent=2) + "\n").encode()
 
@@ -110,6 +135,7 @@ def parse_state(data: bytes) -> State:
             earlier=tuple(_parse_kept(kept) for kept in body["earlier"]),
             pinned=body["pinned"],
             skipped=tuple(_safe(digest) for digest in body["skipped"]),
+            judged=tuple(_parse_judged(one) for one in body.get("judged", ())),
         )
     except (KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"not a state: {error!r}") from error
@@ -117,6 +143,12 @@ def parse_state(data: bytes) -> State:
 
 def _parse_kept(body: Mapping[str, Any]) -> Kept:
     return Kept(_safe(body["name"]), _safe(body["version"]), _safe(body["digest"]))
+
+
+def _parse_judged(body: Mapping[str, Any]) -> Judged:
+    if not isinstance(body["outcome"], str) or not isinstance(body["reason"], str):
+        raise ValueError("not a judgement")
+    return Judged(_safe(body["digest"]), body["outcome"], body["reason"])
 
 
 def _safe(text: Any) -> str:

@@ -1,271 +1,308 @@
-"""Which version serves: follow the registry, stage, verify, prove, swap, remember. What fails replaces nothing."""
+"""Which version serves: follow the registry, stage, try, swap, remember. What fails replaces nothing."""
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Literal, TypeGuard
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
-from edge.bundle import Bundle
-from edge.errors import EdgeError, ModelError, ModelNotFoundError, RegistryError, StoreError, UnavailableError
+from edge.errors import (
+    EdgeError,
+    ModelError,
+    ModelNotFoundError,
+    RegistryError,
+    UnavailableError,
+)
 from edge.ports import Candidate, Model, Registry, Survey
-from edge.registry.state import Kept, State, activated, rolled_back, wanted
+from edge.registry.state import Judged, Kept, State, activated, judged, rolled_back
 from edge.registry.store import Store
-from edge.results import ModelRef, instant
-
-LATEST = "latest"
-Change = Literal["swapped", "refused", "problem"]
+from edge.results import ModelRef
+from edge.rollout.changes import Change, Kind, Refusal, Update
+from edge.rollout.choice import LATEST, InService, Wish, choose, matching
+from edge.rollout.listing import Known, listed
+from edge.rollout.refusals import Refusals
+from edge.rollout.service import Service
+from edge.rollout.staging import Staged, Staging
+from edge.rollout.trial import NoProbation, NoTrial, Probation, Trial, Verdict
 
 _log = logging.getLogger(__name__)
 
 
-class Rollout:
-    """Chooses, proves and swaps in versions. Thread-safe: one change at a time.
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What cannot be done at the moment, and why."""
 
-    ``load`` turns a verified bundle into a proven model (raises ModelError, DeviceError); ``swap`` lets it serve.
-    ``changed`` is called after each change of what serves or of why something does not.
+    what: str
+    reason: str
+
+
+class Rollout:
+    """Chooses versions, has them staged, and lets them serve. Thread-safe: one change at a time.
+
+    ``noted`` is called when the problem changes. ``trial`` and ``probation`` may keep a newer version from service: see
+    :mod:`edge.rollout.trial`.
     """
 
     def __init__(
         self,
         registry: Registry,
         store: Store,
+        staging: Staging,
+        service: Service,
         *,
-        load: Callable[[Bundle], Model],
-        swap: Callable[[Model], object],
-        name: str | None = None,
-        version: str = LATEST,
-        changed: Callable[[Change], None] = lambda _: None,
+        wish: Wish = Wish(),
+        noted: Callable[[], None] = lambda: None,
+        trial: Trial | None = None,
+        probation: Probation | None = None,
     ) -> None:
         self._registry = registry
         self._store = store
-        self._load = load
-        self._swap = swap
-        self._name = name
-        self._version = version
-        self._changed = changed
-        self._running: Model | None = None
-        self._created_at: datetime | None = None
-        self._refused: dict[str, str] = {}
-        self._reasons: dict[str, str] = {}
-        self._problem: str | None = None
-        self._unsaved: str | None = None
+        self._staging = staging
+        self._wish = wish
+        self._noted = noted
+        self._trial = trial or NoTrial()
+        self._probation = probation or NoProbation()
+        self._service = service
+        self._on_trial: Staged | None = None
+        self._refusals = Refusals()
+        self._trouble: Trouble | None = None
         self._lock = threading.RLock()
 
     @property
     def running(self) -> Model | None:
         """The model that serves."""
-        return self._running
+        return self._serving.model if self._serving else None
+
+    @property
+    def _serving(self) -> Staged | None:
+        return self._service.serving
 
     @property
     def problem(self) -> str | None:
-        """Why nothing serves, or why the registry cannot be followed; None when all is well."""
-        return self._problem
+        """Why nothing serves, or why the wanted version does not; None when all is well."""
+        return self._trouble.reason if self._trouble else None
 
     @property
     def unsaved(self) -> str | None:
         """Why a restart would not bring up what serves now; None when all is well."""
-        return self._unsaved
+        return self._service.unsaved
+
+    @property
+    def update(self) -> Update | None:
+        """The version on its way to serve, None where there is none. Never waits for a change under way."""
+        return self._staging.update
+
+    @property
+    def refused(self) -> Sequence[Refusal]:
+        """Every version that does not serve, with the reason. Never waits for a change under way."""
+        return self._refusals.all()
 
     def start(self) -> None:
-        """Bring up what served last, then what the registry wants; without a registry what is stored goes on."""
-        with self._lock:
-            stored = [kept for kept in (self._store.state.current, *self._store.state.earlier) if self._is_wished(kept)]
-            any(self._took_kept(kept) for kept in stored)
-            self.check()
-
-    def _is_wished(self, kept: Kept | None) -> TypeGuard[Kept]:
-        """Tell whether the configuration allows a stored bundle to serve."""
-        return kept is not None and self._name in (None, kept.name) and self._version in (LATEST, kept.version)
+        """Bring up what served last, or else what the registry wants. Newer versions wait for the first check."""
+        with self._changing():
+            state = self._store.state
+            if not any(self._took_kept(kept) for kept in (state.current, *state.earlier)):
+                self._look()
 
     def check(self) -> None:
-        """Look into the registry once and take the wanted version if it is not the one that serves."""
-        with self._lock:
-            if self._unsaved is not None:
-                self._remember(self._store.state)
-            try:
-                survey = self._registry.survey(self._followed_name())
-            except RegistryError as error:
-                self._note_problem(str(error))
-                return
-            self._note_refused(survey.refused)
-            self._note_problem(self._advance(survey) or self._why_nothing(survey))
-
-    def _advance(self, survey: Survey) -> str | None:
-        """Take the best version that proves itself; return what stands in the way from outside."""
-        while (candidate := self._choose(survey)) is not None:
-            try:
-                self._take(candidate, pinned=self._store.state.pinned)
-            except ModelNotFoundError:
-                return None  # gone between the look and the fetch; the next look tells
-            except ModelError as error:
-                self._refuse(candidate, error)
-            except UnavailableError as error:
-                return f"{candidate.name}:{candidate.version} cannot be taken now: {error}"
-        return None
+        """Look once: end what is on trial or probation, and take the wanted version if it does not serve."""
+        with self._changing():
+            self._look()
 
     def activate(self, name: str, version: str | None = None) -> ModelRef:
         """Take a version and stay with it; None follows the newest again. Raises as :meth:`ports.Control.activate`."""
-        with self._lock:
+        with self._changing():
             survey = self._registry.survey(name)
-            matching = tuple(c for c in survey.candidates if c.name == name and version in (None, LATEST, c.version))
-            if not matching:
+            candidate = matching(survey, name, version)
+            if candidate is None:
                 known = ", ".join(c.version for c in survey.candidates if c.name == name) or "none"
                 reason = survey.refused.get(f"{name}/{version}", f"the registry's versions of it: {known}")
                 raise ModelNotFoundError(f"{name}:{version or LATEST} cannot be taken: {reason}")
-            model = self._take(matching[0], pinned=version not in (None, LATEST))
-            self._refused.pop(matching[0].digest, None)
-            self._name, self._version = name, LATEST
-            return model.ref
+            staged = self._tried(candidate.digest) or self._staging.stage(candidate)
+            self._refusals.forget(candidate.digest)
+            self._wish = Wish(name)
+            pinned = version not in (None, LATEST)
+            self._serve(staged, activated(self._store.state, staged.kept, pinned=pinned), "activated")
+            return staged.model.ref
 
     def rollback(self, name: str) -> ModelRef:
         """Go back to the previous version. Raises as :meth:`edge.ports.Control.rollback`."""
-        with self._lock:
-            state = rolled_back(self._store.state)
-            kept = state.current
-            if kept is None or kept.name != name:
-                raise ModelNotFoundError(f"there is no previous version of {name}; the one before was {kept}")
-            model = self._serve(self._store.open(kept), state)
-            self._name, self._version = name, LATEST
-            return model.ref
+        with self._changing():
+            return self._roll_back(name)
 
     def models(self) -> Sequence[Mapping[str, Any]]:
-        """Return every known version and its state: current, previous, available, skipped, refused with the reason."""
+        """Return every known version with its state: see :mod:`edge.rollout.listing`. Never waits for a change."""
+        try:
+            survey = self._registry.survey(self._wish.followed_name(self._store.state))
+        except RegistryError:
+            survey = Survey((), {})
+        serving, on_trial = self._serving, self._on_trial
+        known = Known(
+            self._store.state,
+            self._refusals,
+            serving=serving.kept.digest if serving else None,
+            on_trial=on_trial.kept.digest if on_trial else None,
+        )
+        return listed(survey, known)
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Make one change at a time, and say at its end that it is over."""
         with self._lock:
             try:
-                survey = self._registry.survey(self._followed_name())
-            except RegistryError:
-                survey = Survey((), {})
-            offered = [self._entry(c) for c in survey.candidates]
-            broken = [_broken(place, reason) for place, reason in survey.refused.items()]
-            return [*offered, *self._only_stored(survey), *broken]
+                yield
+            finally:
+                if self._on_trial is None:
+                    self._staging.over()
 
-    def _entry(self, candidate: Candidate) -> dict[str, Any]:
-        entry = {"name": candidate.name, "version": candidate.version, "created_at": instant(candidate.created_at)}
-        entry["state"] = self._state_of(candidate.digest)
-        if candidate.digest in self._refused:
-            entry["reason"] = self._refused[candidate.digest]
-        return entry
+    def _look(self) -> None:
+        self._service.remember_unsaved()
+        self._heed_probation()
+        self._heed_trial()
+        try:
+            survey = self._survey()
+            trouble = self._advance(survey)
+        except RegistryError as error:
+            self._note(Trouble("the registry cannot be read", str(error)))
+        else:
+            self._note(trouble or self._why_nothing())
 
-    def _state_of(self, digest: str) -> str:
-        state = self._store.state
-        if digest == self._digest():
-            return "current"
-        if digest in self._refused:
-            return "refused"
-        if state.previous is not None and digest == state.previous.digest:
-            return "previous"
-        return "skipped" if digest in state.skipped else "available"
+    def _survey(self) -> Survey:
+        survey = self._registry.survey(self._wish.followed_name(self._store.state))
+        for refusal in self._refusals.survey({c.digest for c in survey.candidates}, survey.refused):
+            self._tell_refused(refusal)
+        return survey
 
-    def _only_stored(self, survey: Survey) -> list[dict[str, Any]]:
-        """Return what this device keeps and the registry no longer offers."""
-        offered = {candidate.digest for candidate in survey.candidates}
-        gone = [kept for kept in self._store.state.kept if kept.digest not in offered]
-        return [{"name": k.name, "version": k.version, "state": self._state_of(k.digest)} for k in gone]
-
-    def _followed_name(self) -> str | None:
-        """Return the configured name, else the one that served last: a device does not change its model's name."""
-        if self._name is not None:
-            return self._name
-        current = self._store.state.current
-        return current.name if current else None
-
-    def _digest(self) -> str | None:
-        return self._running.digest if self._running else None
+    def _advance(self, survey: Survey) -> Trouble | None:
+        """Take the best version that proves itself; return what stands in the way from outside."""
+        while True:
+            candidate = self._choose(survey)
+            if self._on_trial is not None and candidate is not None and candidate.digest == self._on_trial.kept.digest:
+                return None
+            self._end_trial()
+            if candidate is None:
+                return None
+            try:
+                self._follow(candidate)
+            except ModelNotFoundError:
+                return None  # gone between the look and the fetch; the next look tells
+            except ModelError as error:
+                self._tell_refused(self._refusals.add(candidate, str(error)))
+            except UnavailableError as error:
+                survey = self._survey()  # a version whose files turned out wrong is no longer offered
+                if candidate in survey.candidates:
+                    return Trouble("a model cannot be taken now", f"{_ref(candidate)} cannot be taken now: {error}")
 
     def _choose(self, survey: Survey) -> Candidate | None:
-        """Return the version that should replace the one that serves, None where none should."""
-        usable = tuple(c for c in survey.candidates if not self._is_refused(c))
-        if self._version != LATEST:
-            choice = next((c for c in usable if c.version == self._version), None)
-        elif self._store.state.pinned and self._running is not None:
-            return None
-        else:
-            choice = wanted(self._store.state, tuple(c for c in usable if self._not_older(c)))
-        return None if choice is None or choice.digest == self._digest() else choice
+        staged = self._serving
+        serving = InService(staged.kept.digest, staged.created_at) if staged else None
+        return choose(survey, self._wish, self._store.state, serving, is_refused=self._refusals.__contains__)
 
-    def _not_older(self, candidate: Candidate) -> bool:
-        """Tell whether following may take a version: the newest one's removal is no reason to go back."""
-        return self._created_at is None or candidate.created_at >= self._created_at
+    def _follow(self, candidate: Candidate) -> None:
+        """Stage the wanted version; let it serve, or take it on trial. Raises ModelError, UnavailableError."""
+        staged = self._staging.stage(candidate)
+        newer = self._serving is not None and self._wish.version == LATEST
+        if newer and self._serving and self._trial.begin(candidate, staged.model, self._serving.model):
+            self._on_trial = staged
+            self._staging.enter(staged.kept, "on trial")
+            return
+        self._serve(staged, activated(self._store.state, staged.kept, pinned=self._store.state.pinned), "activated")
+        if newer:
+            self._probation.begin(staged.model)
 
-    def _take(self, candidate: Candidate, *, pinned: bool) -> Model:
-        bundle = self._store.pull(self._registry, candidate)
-        kept = Kept(candidate.name, candidate.version, candidate.digest)
+    def _heed_trial(self) -> None:
+        """Act on the verdict over what is on trial, once there is one."""
+        staged, verdict = self._on_trial, self._trial.verdict()
+        if staged is None or verdict is None:
+            return
+        self._end_trial()
+        state = judged(self._store.state, Judged(staged.kept.digest, verdict.outcome, verdict.reason))
+        if verdict.outcome == "promoted":
+            self._serve(staged, activated(state, staged.kept, pinned=state.pinned), "promoted", verdict)
+            self._probation.begin(staged.model)
+            return
+        self._service.remember(state)
+        self._tell(
+            Change(verdict.outcome, staged.kept.name, staged.kept.version, None, verdict.reason, verdict.figures)
+        )
+
+    def _end_trial(self) -> None:
+        self._on_trial = None
+        self._trial.end()
+
+    def _tried(self, digest: str) -> Staged | None:
+        """Return what is on trial if it is the bundle of that digest: it need not be staged again."""
+        return self._on_trial if self._on_trial is not None and self._on_trial.kept.digest == digest else None
+
+    def _heed_probation(self) -> None:
+        """Roll back a version that fails in its first time in service."""
+        reason = self._probation.verdict()
+        if reason is None or self._serving is None:
+            return
+        self._probation.end()
         try:
-            return self._serve(bundle, activated(self._store.state, kept, pinned=pinned))
-        except ModelError:
-            if kept not in self._store.state.kept:
-                self._store.discard(kept)
-            raise
+            self._roll_back(self._serving.kept.name, reason)
+        except EdgeError as error:
+            why = {"model": str(self._serving.kept), "fails": reason, "reason": str(error)}
+            _log.error("a failing model cannot be rolled back", extra=why)
 
-    def _took_kept(self, kept: Kept) -> bool:
-        """Serve a bundle from the store, where the registry gave none."""
+    def _roll_back(self, name: str, reason: str | None = None) -> ModelRef:
+        left, state = self._store.state.current, rolled_back(self._store.state)
+        kept = state.current
+        if left is None or kept is None or kept.name != name:
+            raise ModelNotFoundError(f"there is no previous version of {name}; the one before was {kept}")
+        if reason is not None:
+            state = judged(state, Judged(left.digest, "rolled-back", reason))
+        staged = self._staging.restage(kept)
+        self._wish = Wish(name)
+        self._serve(staged, state, "rolled-back", None if reason is None else Verdict("rejected", reason))
+        return staged.model.ref
+
+    def _took_kept(self, kept: Kept | None) -> bool:
+        """Serve a bundle from the store, where nothing serves yet."""
+        if not self._wish.allows(kept):
+            return False
         try:
-            self._serve(self._store.open(kept), activated(self._store.state, kept, pinned=self._store.state.pinned))
+            staged = self._staging.restage(kept)
         except EdgeError as error:
             _log.error("a stored model cannot serve", extra={"model": str(kept), "reason": str(error)})
             return False
+        self._serve(staged, activated(self._store.state, kept, pinned=self._store.state.pinned), "activated")
         return True
 
-    def _serve(self, bundle: Bundle, state: State) -> Model:
-        model = self._load(bundle)
-        self._swap(model)
-        self._running, self._created_at = model, bundle.manifest.created_at
-        _log.info("a model serves", extra={"model": str(model.ref), "provider": model.session.provider})
-        if not model.ref.proven:
-            _log.warning("this model is unproven: it has no golden pictures", extra={"model": str(model.ref)})
-        self._remember(state)
-        self._changed("swapped")
-        return model
+    def _serve(self, staged: Staged, state: State, kind: Kind, why: Verdict | None = None) -> None:
+        self._end_trial()
+        self._probation.end()
+        self._staging.enter(staged.kept, "swapping")
+        self._service.put(staged, state, kind, why)
 
-    def _remember(self, state: State) -> None:
-        """Write the state down; where the disk refuses, it holds until the end of the process and is tried again."""
-        before, self._unsaved = self._unsaved, None
-        try:
-            self._store.remember(state)
-        except StoreError as error:
-            self._unsaved = f"a restart will not remember that {state.current} serves: {error}"
-        if self._unsaved is not None and self._unsaved != before:
-            _log.error("the model serves, but a restart will not remember it", extra={"reason": self._unsaved})
+    def _tell_refused(self, refusal: Refusal) -> None:
+        who = f"{refusal.name}:{refusal.version}"
+        _log.error("a model is refused", extra={"model": who, "reason": refusal.reason})
+        self._service.tell(Change("refused", refusal.name, refusal.version, reason=refusal.reason))
 
-    def _refuse(self, candidate: Candidate, error: EdgeError) -> None:
-        self._refused[candidate.digest] = str(error)
-        model = f"{candidate.name}:{candidate.version}"
-        _log.error("a model is refused", extra={"model": model, "reason": str(error)})
-        self._changed("refused")
+    def _tell(self, change: Change) -> None:
+        _log.info(f"a model is {change.kind}", extra={"model": str(change), "reason": change.reason})
+        self._service.tell(change)
 
-    def _is_refused(self, candidate: Candidate) -> bool:
-        return candidate.digest in self._refused
+    def _note(self, trouble: Trouble | None) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            if trouble is not None:
+                _log.error(trouble.what, extra={"reason": trouble.reason})
+            self._noted()
 
-    def _note_refused(self, reasons: Mapping[str, str]) -> None:
-        """Log what the registry itself refuses, once for each reason."""
-        for place, reason in reasons.items():
-            if self._reasons.get(place) != reason:
-                _log.warning("a version in the registry is not offered", extra={"model": place, "reason": reason})
-        self._reasons = dict(reasons)
-
-    def _note_problem(self, problem: str | None) -> None:
-        if problem != self._problem:
-            self._problem = problem
-            if problem is not None:
-                _log.error("the registry cannot be followed", extra={"reason": problem})
-            self._changed("problem")
-
-    def _why_nothing(self, survey: Survey) -> str | None:
-        if self._running is not None:
+    def _why_nothing(self) -> Trouble | None:
+        if self._serving is not None:
             return None
-        refused = {f"{c.name}:{c.version}": self._refused[c.digest] for c in survey.candidates if self._is_refused(c)}
-        reasons = [_named(who, reason) for who, reason in (refused | dict(survey.refused)).items()]
-        if reasons:
-            return f"no model serves: {'; '.join(reasons)}"
-        wish = f"{self._followed_name() or 'any model'}:{self._version}"
-        return f"no model serves: the registry has no {wish}; put a bundle there or run automl-edge models import"
+        refused = self._refusals.all()
+        if refused:
+            return Trouble("no model serves", f"no model serves: {'; '.join(map(str, refused))}")
+        wish = f"{self._wish.followed_name(self._store.state) or 'any model'}:{self._wish.version}"
+        remedy = "put a bundle there or run automl-edge models import"
+        return Trouble("no model serves", f"no model serves: the registry has no {wish}; {remedy}")
 
 
-def _named(who: str, reason: str) -> str:
-    return reason if reason.startswith(who) else f"{who}: {reason}"
-
-
-def _broken(place: str, reason: str) -> dict[str, Any]:
-    name, _, version = place.partition("/")
-    return {"name": name, "version": version, "state": "refused", "reason": reason}
+def _ref(candidate: Candidate) -> str:
+    return f"{candidate.name}:{candidate.version}"

@@ -14,7 +14,6 @@ from edge.registry.state import (
     Kept,
     State,
     activated,
-    following,
     parse_state,
     rolled_back,
     state_json,
@@ -40,11 +39,11 @@ def test_activating(before: State, kept: Kept, after: State) -> None:
     assert activated(before, kept, pinned=False) == after
 
 
-def test_pinning_and_following() -> None:
-    """A pinned version stays until following is asked for; activating the present one can pin it."""
+def test_pinning() -> None:
+    """Activating the present version can pin it, and let it go again."""
     pinned = activated(State(current=A), A, pinned=True)
     assert pinned == State(current=A, pinned=True)
-    assert following(pinned) == State(current=A)
+    assert activated(pinned, A, pinned=False) == State(current=A)
 
 
 ROLLED_BACK: list[tuple[str, State, State]] = [

@@ -15,7 +15,8 @@ from edge.ports import Model
 from edge.proof import load_and_prove
 from edge.registry.local import LocalRegistry
 from edge.registry.store import Store
-from edge.rollout import Change, Rollout, Watch
+from edge.rollout import Change, Rollout, Service, Staging, Watch, Wish
+from edge.rollout.changes import Kind
 from tests.fakes import CREATED_AT, GraphOptions, edit_manifest, make_bundle, rehash, truncate, write_graph
 
 
@@ -32,14 +33,19 @@ class Device:
         self.models.mkdir()
         self.root = root
         self.served: list[str] = []
-        self.changes: list[Change] = []
+        self.changes: list[Kind] = []
         self.start()
 
     def start(self, **config: Any) -> None:
         """Begin as after a restart."""
         self.store = Store(self.root / "store")
+        registry = LocalRegistry(self.models)
         self.rollout = Rollout(
-            LocalRegistry(self.models), self.store, load=load, swap=self._swap, changed=self._changed, **config
+            registry,
+            self.store,
+            Staging(registry, self.store, load=load),
+            Service(self.store, swap=self._swap, changed=self._changed),
+            wish=Wish(**config),
         )
 
     def restart(self, **config: Any) -> None:
@@ -60,7 +66,7 @@ class Device:
         self.served.append(str(model.ref))
 
     def _changed(self, change: Change) -> None:
-        self.changes.append(change)
+        self.changes.append(change.kind)
 
 
 @pytest.fixture
@@ -78,7 +84,7 @@ def test_the_newest_version_serves(device: Device) -> None:
     assert device.served == ["colours:2"]
     assert device.rollout.running is not None
     assert device.rollout.running.ref.proven
-    assert device.changes == ["swapped"]
+    assert device.changes == ["activated"]
 
 
 def test_a_new_version_is_taken(device: Device) -> None:
@@ -230,7 +236,7 @@ def test_the_reasons_name_their_versions(device: Device) -> None:
     truncate(device.add("2") / "model.onnx")
     device.rollout.start()
     assert "colours:1: onnxruntime" in str(device.rollout.problem)
-    assert "colours/2: not offered" in str(device.rollout.problem)
+    assert "colours:2: not offered" in str(device.rollout.problem)
 
 
 def test_rollback_without_a_past(device: Device) -> None:
@@ -313,6 +319,7 @@ def test_a_start_without_the_registry(device: Device) -> None:
     device.rollout.start()
     shutil.rmtree(device.models)
     device.restart()
+    device.rollout.check()
     assert device.served == ["colours:1"]
     assert device.rollout.problem is not None
 
