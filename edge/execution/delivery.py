@@ -88,6 +88,8 @@ class Delivery:
         error = outcome.exception()
         with suppress(InvalidStateError):  # cancelled by its requester meanwhile
             if error is not None:
+                if isinstance(error, InputError | InferenceError):
+                    self._show(frame, self._failed(error))
                 answer.set_exception(error)
             else:
                 answer.set_result(self._deliver(frame, outcome.result(), publish=self._publish_answers))
@@ -117,8 +119,7 @@ class Delivery:
         return Outcome(failure, ref, provider, Timing())
 
     def _deliver(self, frame: Frame, outcome: Outcome, *, publish: bool) -> Result:
-        for witness in self._witnesses:
-            witness(frame, outcome)
+        self._show(frame, outcome)
         if publish:
             with self._numbering:
                 self._seq += 1
@@ -130,6 +131,10 @@ class Delivery:
         for observer in self._observers:
             observer(result)
         return result
+
+    def _show(self, frame: Frame, outcome: Outcome) -> None:
+        for witness in self._witnesses:
+            witness(frame, outcome)
 
     def _result(self, frame: Frame, outcome: Outcome, seq: int) -> Result:
         return Result(

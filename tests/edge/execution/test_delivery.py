@@ -12,7 +12,7 @@ from edge.errors import ImageDecodeError, OverloadedError, StoppingError
 from edge.execution.delivery import Delivery
 from edge.ports import Executor, Frame, Mark
 from edge.results import Classification, Failure, Outcome, Result, result_json
-from tests.edge.execution.echo import SHAPES, EchoSession, echo_model, label, lanes, serving
+from tests.edge.execution.echo import POISON, SHAPES, EchoSession, echo_model, label, lanes, serving
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
 
@@ -184,3 +184,15 @@ def test_witnesses_see_each_frame_with_its_outcome() -> None:
         given = frame(b"7")
         delivery(executor, RecordingPublisher(), witnesses=[lambda *pair: seen.append(pair)]).emit(given).result(10)
     assert [(f, label(o)) for f, o in seen] == [(given, "7")]
+
+
+def test_witnesses_see_a_request_that_fails() -> None:
+    """A request gets the error itself, and a witness the failure: a bad picture's, and the model's own."""
+    seen: list[Outcome] = []
+    with serving(lanes()) as executor:
+        both = delivery(executor, RecordingPublisher(), witnesses=[lambda _, outcome: seen.append(outcome)])
+        for image in (b"bad", str(POISON).encode()):
+            assert both.submit(frame(image)).exception(10) is not None
+    kinds = [outcome.prediction.kind for outcome in seen if isinstance(outcome.prediction, Failure)]
+    assert kinds == ["ImageDecodeError", "InferenceError"]
+    assert {str(outcome.model) for outcome in seen} == {"echo:1"}
