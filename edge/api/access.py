@@ -1,73 +1,137 @@
-"""Who may ask, and what is counted of it: two pure ASGI layers around the routes."""
+"""Who may ask: one pure ASGI layer in front of all routes.
 
-import hmac
-import time
-from collections.abc import Callable
+A request passes in this order: is it for this server, may a browser send it, does its path want a token, is the token
+known, may it do this, does it come too often.
+"""
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
 
-from edge.api.body import header
+from fastapi import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 from edge.api.errors import problem
+from edge.api.rates import Rate, address_of
+from edge.api.scopes import is_open, scope_of
+from edge.api.sites import Sites, foreign
+from edge.tokens import SCOPES, Grant, KnownTokens, looks_minted
 
-OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/docs", "/openapi.json"})
-"""What needs no token: probes, and pages that hold nothing but the product's own contract."""
-OPEN_PREFIX = "/docs-assets/"
+WRONG_TOKENS_PER_S = 10.0
+"""How many wrong tokens a second one address may try."""
+ASK = "this route wants the header 'Authorization: Bearer <token>'"
 
-ObserveRequest = Callable[[str, str, int, float], None]
-"""Sees method, route (its template), status and the seconds until the answer began."""
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may ask what. Without ``tokens`` nobody needs one; ``rate`` 0 limits nobody.
+
+    ``names`` are the names that a request may call this server by, beside any address; None: every name.
+    """
+
+    tokens: KnownTokens | None = None
+    rate: float = 0.0
+    names: Iterable[str] | None = None
+
+
+class _Head(NamedTuple):
+    """The headers that matter here, the first of each."""
+
+    host: bytes | None
+    origin: bytes | None
+    authorization: bytes | None
 
 
 class Guard:
-    """Asks for ``Authorization: Bearer <token>`` (RFC 6750) on every path that is not open."""
+    """Answers what may not pass: 401, 403, 421, 429."""
 
-    def __init__(self, app: ASGIApp, *, token: str) -> None:
+    def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
-        self._token = token.encode()
+        self._tokens = access.tokens
+        self._sites = Sites(access.names)
+        self._rate = Rate(access.rate) if access.rate else None
+        self._wrong = Rate(WRONG_TOKENS_PER_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI)."""
-        if scope["type"] != "http" or self._open(scope["path"]) or self._known(header(scope, b"authorization")):
-            await self._app(scope, receive, send)
-            return
-        refusal = problem(
-            401, "this route wants the header 'Authorization: Bearer <token>'", headers={"WWW-Authenticate": "Bearer"}
+        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        head = _head(scope)
+        if (wrong := self._sites.misdirected(head.host)) is not None:
+            return problem(421, wrong)
+        if (wrong := foreign(scope["method"], head.origin, head.host)) is not None:
+            return problem(403, wrong)
+        if is_open(scope["path"]):
+            return None
+        if self._tokens is None:
+            return self._too_often(("address", address_of(scope["client"]))) if self._rate else None
+        return self._refused_token(scope, head.authorization, self._tokens)
+
+    def _refused_token(self, scope: Scope, authorization: bytes | None, tokens: KnownTokens) -> Response | None:
+        scheme, _, token = (authorization or b"").partition(b" ")
+        token = token.strip()
+        if scheme.lower() != b"bearer" or not token:
+            return _challenge(401, ASK)
+        address = address_of(scope["client"])
+        wait_s = self._wrong.wait_s(address)
+        # A minted token cannot be guessed: who has one is not held back by those who guess beside it.
+        grant = tokens.grant_of(token) if wait_s == 0 or looks_minted(token) else None
+        if grant is None:
+            return self._wrong_token(address)
+        refused = _not_granted(grant, scope)
+        return refused or (self._too_often(("token", grant.name)) if self._rate else None)
+
+    def _wrong_token(self, address: str) -> Response:
+        wait_s = self._wrong.take(address)
+        if wait_s > 0:
+            return _later(wait_s, "too many wrong tokens from this address")
+        return _challenge(401, "this token is not known here", 'error="invalid_token"')
+
+    def _too_often(self, client: tuple[str, str]) -> Response | None:
+        wait_s = self._rate.take(client) if self._rate else 0.0
+        what = "with this token" if client[0] == "token" else "from this address"
+        return _later(wait_s, f"more requests {what} than http.rate_limit allows") if wait_s > 0 else None
+
+
+def _not_granted(grant: Grant, scope: Scope) -> Response | None:
+    if grant.expires_at is not None and grant.expired(datetime.now(UTC)):
+        return _challenge(
+            401,
+            f"the token {grant.name!r} expired at {grant.expires_at:%Y-%m-%d %H:%M} UTC: have a new one made with "
+            "'automl-edge token new'",
+            'error="invalid_token"',
         )
-        await refusal(scope, receive, send)
-
-    def _open(self, path: str) -> bool:
-        return path in OPEN_PATHS or path.startswith(OPEN_PREFIX)
-
-    def _known(self, given: bytes | None) -> bool:
-        scheme, _, token = (given or b"").partition(b" ")
-        return scheme.lower() == b"bearer" and hmac.compare_digest(token.strip(), self._token)
-
-
-class Observed:
-    """Tells ``observe`` of each request, by the template of its route so that paths cannot grow the metrics."""
-
-    def __init__(self, app: ASGIApp, *, observe: ObserveRequest) -> None:
-        self._app = app
-        self._observe = observe
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request (ASGI)."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = time.perf_counter()
-
-        async def observed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self._observe(_method(scope), _template(scope), message["status"], time.perf_counter() - started)
-            await send(message)
-
-        await self._app(scope, receive, observed)
+    wanted = scope_of(scope["method"], scope["path"])
+    if wanted in grant.scopes:
+        return None
+    return _challenge(
+        403,
+        f"this wants the scope {wanted!r} ({SCOPES[wanted]}), which the token {grant.name!r} does not have; it has "
+        f"{', '.join(sorted(grant.scopes))}",
+        f'error="insufficient_scope", scope="{wanted}"',
+    )
 
 
-def _template(scope: Scope) -> str:
-    return getattr(scope.get("route"), "path", "unmatched")
+def _challenge(status: int, detail: str, parameters: str = "") -> Response:
+    """Return a refusal with the challenge that RFC 6750, 3 asks for."""
+    return problem(status, detail, headers={"WWW-Authenticate": f"Bearer {parameters}".rstrip()})
 
 
-def _method(scope: Scope) -> str:
-    method: str = scope["method"]
-    return method if method in {"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"} else "other"
+def _later(wait_s: float, detail: str) -> Response:
+    return problem(429, f"{detail}; try again later", headers={"Retry-After": str(max(1, math.ceil(wait_s)))})
+
+
+def _head(scope: Scope) -> _Head:
+    host = origin = authorization = None
+    for name, value in scope["headers"]:
+        if name == b"host":
+            host = host or value
+        elif name == b"authorization":
+            authorization = authorization or value
+        elif name == b"origin":
+            origin = origin or value
+    return _Head(host, origin, authorization)

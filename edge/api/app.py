@@ -6,7 +6,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
 from edge.api import errors, openapi
-from edge.api.access import Guard, Observed, ObserveRequest
+from edge.api.access import Access, Guard
 from edge.api.azure import score_routes
 from edge.api.body import Intake
 from edge.api.direct import Direct
@@ -14,11 +14,11 @@ from edge.api.drain import Drain
 from edge.api.feed import Feed
 from edge.api.inference import Submit
 from edge.api.limits import Limits
+from edge.api.observed import Observed, ObserveRequest
 from edge.api.operations import operation_routes, probe_routes
 from edge.api.page import page_routes
 from edge.api.predict import PREDICT, predict_endpoint, predict_routes
 from edge.api.results import result_routes
-from edge.errors import ConfigError
 from edge.ports import Control
 
 API_VERSION = "1"
@@ -32,19 +32,16 @@ def create_app(
     feed: Feed,
     metrics: Callable[[], bytes],
     limits: Limits = Limits(),
-    token: str | None = None,
+    access: Access = Access(),
     device: str = "",
     observe: ObserveRequest | None = None,
 ) -> ASGIApp:
     """Return the application.
 
     ``submit`` takes pictures, ``control`` answers for the daemon, ``feed`` holds the results to show, ``metrics``
-    renders Prometheus' text. With ``token``, every route but the probes and the pages wants it. ``device`` names this
-    device on the page and in the document. ``observe`` sees each request.
-    Raises ConfigError for an empty token.
+    renders Prometheus' text. ``access`` tells who may ask for what. ``device`` names this device on the page and in the
+    document. ``observe`` sees each request.
     """
-    if token == "":
-        raise ConfigError("[http] token is empty; give one, or leave it out to ask for none")
     app = FastAPIOffline(
         docs_url="/docs",
         redoc_url=None,
@@ -63,11 +60,11 @@ def create_app(
     app.include_router(result_routes(feed=feed))
     app.include_router(page_routes(device=device))
     errors.install(app)
-    openapi.describe(app, token=token is not None)
-    return _layered(Direct(app, path=PREDICT, endpoint=predict), token=token, observe=observe)
+    openapi.describe(app, token=access.tokens is not None)
+    return _layered(Direct(app, path=PREDICT, endpoint=predict), access=access, observe=observe)
 
 
-def _layered(app: ASGIApp, *, token: str | None, observe: ObserveRequest | None) -> ASGIApp:
+def _layered(app: ASGIApp, *, access: Access, observe: ObserveRequest | None) -> ASGIApp:
     """Put the layers around the framework, not into it, so that they see its answers to unexpected errors too."""
-    drained = Drain(app if token is None else Guard(app, token=token))
+    drained = Drain(Guard(app, access))
     return drained if observe is None else Observed(drained, observe=observe)

@@ -1,7 +1,6 @@
-"""What the OpenAPI document says beyond the routes' models: request bodies, problems, the token."""
+"""What the OpenAPI document says beyond the routes' models: request bodies, problems, who may ask."""
 
 import base64
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -9,8 +8,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from edge.api import schemas
-from edge.api.access import OPEN_PATHS
 from edge.api.errors import PROBLEM_MEDIA_TYPE
+from edge.api.scopes import SAFE_METHODS, is_open, scope_of
+from edge.tokens import SCOPES
 
 Json = dict[str, Any]
 
@@ -112,14 +112,21 @@ def _document(app: FastAPI, *, token: bool) -> Json:
         known.update(schema.pop("$defs", {}))
         known[model.__name__] = schema
     if token:
-        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-        _ask_for_token(document["paths"])
+        scopes = "; ".join(f"`{scope}`: {means}" for scope, means in SCOPES.items())
+        components["securitySchemes"] = {
+            "token": {"type": "http", "scheme": "bearer", "description": f"A token has scopes. {scopes}."}
+        }
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            _tell_who_may(operation, method.upper(), path, token=token)
     return document
 
 
-def _ask_for_token(paths: Json) -> None:
-    guarded: Sequence[Json] = [item for path, item in paths.items() if path not in OPEN_PATHS]
-    for item in guarded:
-        for operation in item.values():
-            operation["security"] = [{"token": []}]
-            operation["responses"]["401"] = _problem(401)
+def _tell_who_may(operation: Json, method: str, path: str, *, token: bool) -> None:
+    """Describe what the guard before all routes may answer, and the scope that a token needs (OpenAPI 3.1, 4.8.30)."""
+    refusals = {421} | (set() if method in SAFE_METHODS else {403})
+    if not is_open(path):
+        refusals |= {429} | ({401, 403} if token else set())
+        if token:
+            operation["security"] = [{"token": [scope_of(method, path)]}]
+    operation["responses"] |= {str(status): _problem(status) for status in sorted(refusals)}

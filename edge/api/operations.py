@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 
 from edge.api import schemas
 from edge.api.body import Intake
@@ -69,9 +67,8 @@ def operation_routes(*, control: Control, metrics: Callable[[], bytes], intake: 
     @router.post(
         "/v1/models/{name}/activate",
         response_model=schemas.Activated,
-        responses=problems(400, 403, 404, 408, 413, 422, 503),
+        responses=problems(400, 404, 408, 413, 422, 503),
         openapi_extra={"requestBody": ACTIVATION_BODY},
-        dependencies=[Depends(_same_origin)],
         summary="Prove, warm and swap in a version",
     )
     async def activate(name: ModelName, request: Request) -> Response:
@@ -88,8 +85,7 @@ def operation_routes(*, control: Control, metrics: Callable[[], bytes], intake: 
     @router.post(
         "/v1/models/{name}/rollback",
         response_model=schemas.Activated,
-        responses=problems(403, 404, 422, 503),
-        dependencies=[Depends(_same_origin)],
+        responses=problems(404, 422, 503),
         summary="Go back to the previous version",
     )
     async def rollback(name: ModelName) -> Response:
@@ -120,10 +116,3 @@ def wanted_version(body: bytes) -> str | None:
         wrong = f"{unknown[0][:100]!r} is no key" if unknown else "version must be a text"
         raise RequestError(f'{wrong}: the JSON must be {{"version": "2"}}, or left out to follow the newest')
     return version
-
-
-async def _same_origin(request: Request) -> None:
-    """Refuse a change that a browser sends for a page of another site (cross-site request forgery)."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise HTTPException(403, f"a page of {origin} may not change which model runs here")

@@ -15,7 +15,7 @@ class HttpSection(Section):
     enabled: bool = True
     """Whether it runs."""
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
-    """Address to bind. Beyond loopback it wants `token` (or `insecure = true`)."""
+    """Address to bind. Beyond loopback it wants `token` or `tokens_file` (or `insecure = true`)."""
     port: Port = 8080
     """TCP port; 0 takes any free one."""
     max_body_mb: Annotated[int, Field(ge=1)] = 32
@@ -43,14 +43,26 @@ class HttpSection(Section):
     insecure: bool = False
     """Allow to serve beyond loopback without a token, or without TLS."""
 
+    @property
+    def asks_for_token(self) -> bool:
+        """Whether requests must carry a token."""
+        return self.token is not None or self.tokens_file is not None
+
     @model_validator(mode="after")
     def _guarded(self) -> "HttpSection":
-        if self.enabled and self.token is None and not self.insecure and not is_loopback(self.host):
-            raise ValueError(
-                f"host {self.host!r} is reachable from other machines and no token is set: set http.token "
-                "(EDGE_HTTP__TOKEN), or http.insecure = true to serve anybody"
-            )
+        problems = list(self._mismatches()) if self.enabled else []
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
+
+    def _mismatches(self) -> Iterator[str]:
+        if not self.asks_for_token and not self.insecure and not is_loopback(self.host):
+            yield (
+                f"host {self.host!r} is reachable from other machines and no token is set: set http.token "
+                "(EDGE_HTTP__TOKEN) or http.tokens_file, or http.insecure = true to serve anybody"
+            )
+        if (self.cert_file is None) != (self.key_file is None):
+            yield "cert_file and key_file belong together"
 
 
 class MqttSection(Section):

@@ -9,9 +9,11 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
+from edge.api.access import Access
 from edge.api.app import create_app
 from edge.api.feed import Feed
 from edge.api.server import HttpServer
+from edge.tokens import KnownTokens
 from tests.edge.api.fakes import Echo, FakeControl
 
 Ask = Callable[..., httpx.Response]
@@ -40,9 +42,11 @@ def feed() -> Feed:
 
 @pytest.fixture
 def make_app(echo: Echo, control: FakeControl, feed: Feed) -> Callable[..., ASGIApp]:
-    """Makes an application over the echo; arguments replace its parts."""
+    """Makes an application over the echo; arguments replace its parts, and ``token`` may do everything."""
 
-    def make(**parts: Any) -> ASGIApp:
+    def make(*, token: str | None = None, **parts: Any) -> ASGIApp:
+        if token is not None:
+            parts["access"] = Access(KnownTokens(token))
         defaults: dict[str, Any] = {"submit": echo, "control": control, "feed": feed, "metrics": lambda: b"# metrics\n"}
         return create_app(**{**defaults, **parts})
 

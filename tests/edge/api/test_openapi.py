@@ -70,7 +70,9 @@ def test_the_examples_work_as_they_stand(ask: Ask, document: dict[str, Any], pat
 def test_a_token_is_described_where_it_is_asked_for(ask: Ask) -> None:
     """So that /docs offers to enter it; probes stay free."""
     paths = ask("GET", "/openapi.json", parts={"token": "secret"}).json()["paths"]
-    assert paths["/v1/predict"]["post"]["security"] == [{"token": []}]
+    assert paths["/v1/predict"]["post"]["security"] == [{"token": ["predict"]}]
+    assert paths["/v1/status"]["get"]["security"] == [{"token": ["read"]}]
+    assert paths["/v1/models/{name}/rollback"]["post"]["security"] == [{"token": ["operate"]}]
     assert "401" in paths["/v1/predict"]["post"]["responses"]
     assert "security" not in paths["/livez"]["get"]
 
