@@ -7,7 +7,7 @@ not taken again by itself, though it may be activated by name.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from edge.errors import ModelNotFoundError
@@ -41,11 +41,16 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """How a version came out of its trial (``promoted``, ``rejected``, ``passed``) or probation (``rolled-back``)."""
+    """How a version came out of its trial (``promoted``, ``rejected``, ``passed``) or probation (``rolled-back``).
+
+    ``at`` is when, RFC 3339; ``figures`` are what was measured, numbers or None by name.
+    """
 
     digest: str
     outcome: str
     reason: str
+    at: str = ""
+    figures: Mapping[str, float | None] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +151,13 @@ def _parse_kept(body: Mapping[str, Any]) -> Kept:
 
 
 def _parse_judged(body: Mapping[str, Any]) -> Judged:
-    if not isinstance(body["outcome"], str) or not isinstance(body["reason"], str):
+    texts = (body["outcome"], body["reason"], body.get("at", ""))
+    figures = body.get("figures", {})
+    if not all(isinstance(text, str) for text in texts) or not isinstance(figures, dict):
         raise ValueError("not a judgement")
-    return Judged(_safe(body["digest"]), body["outcome"], body["reason"])
+    if not all(isinstance(value, int | float | None) for value in figures.values()):
+        raise ValueError(f"not figures: {figures!r}")
+    return Judged(_safe(body["digest"]), *texts, figures)
 
 
 def _safe(text: Any) -> str:

@@ -16,7 +16,6 @@ What is compared, for a frame that the running model answered live:
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any
 
 from edge.results import Classification, Failure, Prediction
 
@@ -109,7 +108,7 @@ def _score(prediction: Classification, label: str) -> float:
     return dict(zip(prediction.labels, prediction.probs, strict=True)).get(label, 0.0)
 
 
-def figures(comparison: Comparison) -> Mapping[str, Any]:
+def figures(comparison: Comparison) -> Mapping[str, float | None]:
     """Return the comparison as it is shown and recorded: JSON-ready, None for what is not known yet."""
     return {
         "frames": comparison.frames,

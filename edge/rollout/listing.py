@@ -44,7 +44,8 @@ def listed(survey: Survey, known: Known) -> list[Mapping[str, Any]]:
 
 def _offered(candidate: Candidate, known: Known) -> Mapping[str, Any]:
     own = {"name": candidate.name, "version": candidate.version, "created_at": instant(candidate.created_at)}
-    return {**own, "state": known.state_of(candidate.digest), **_reason(candidate.digest, known)}
+    digest = candidate.digest
+    return {**own, "state": known.state_of(digest), **_reason(digest, known), **_trial(digest, known)}
 
 
 def _reason(digest: str, known: Known) -> Mapping[str, str]:
@@ -54,10 +55,21 @@ def _reason(digest: str, known: Known) -> Mapping[str, str]:
     return {"reason": reason} if reason else {}
 
 
+def _trial(digest: str, known: Known) -> Mapping[str, Any]:
+    """Return how a version came out of its trial or probation, where it was on one."""
+    judged = known.state.judgement(digest)
+    if judged is None:
+        return {}
+    return {"trial": {"outcome": judged.outcome, "at": judged.at, "reason": judged.reason, **judged.figures}}
+
+
 def _only_stored(survey: Survey, known: Known) -> list[Mapping[str, Any]]:
     offered = {candidate.digest for candidate in survey.candidates}
     gone = [kept for kept in known.state.kept if kept.digest not in offered]
-    return [{"name": k.name, "version": k.version, "state": known.state_of(k.digest)} for k in gone]
+    return [
+        {"name": k.name, "version": k.version, "state": known.state_of(k.digest), **_trial(k.digest, known)}
+        for k in gone
+    ]
 
 
 def _broken(place: str, reason: str) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 from edge.errors import InferenceError
 from edge.ports import Frame, Model
 from edge.results import Failure, ModelRef, Outcome, instant
+from edge.rollout.trial import Verdict
 
 MIN_PICTURES = 20
 """How many pictures there must be before a share of them means anything."""
@@ -29,14 +30,18 @@ class Tally:
     failures: int = 0
     reason: str = ""
 
-    def breach(self, max_failure_share: float) -> str | None:
+    def breach(self, max_failure_share: float) -> Verdict | None:
         """Return why the model must go, None where it may stay."""
         if self.pictures < MIN_PICTURES or self.failures <= max_failure_share * self.pictures:
             return None
-        return (
-            f"failed on {self.failures} of its first {self.pictures} pictures, {max_failure_share:g} of them may fail: "
-            f"{self.reason}"
+        reason = (
+            f"failed on {self.failures} of its first {self.pictures} pictures, a share of {max_failure_share:g} may"
         )
+        return Verdict("rolled-back", f"{reason}: {self.reason}", self.figures())
+
+    def figures(self) -> Mapping[str, float | None]:
+        """Return the counts by name."""
+        return {"pictures": self.pictures, "failures": self.failures}
 
 
 def tallied(before: Tally, outcome: Outcome) -> Tally:
@@ -73,7 +78,7 @@ class ProbationWatch:
         self._tally = Tally()
         self._ends = 0.0
         self._until = datetime.min.replace(tzinfo=UTC)
-        self._verdict: str | None = None
+        self._verdict: Verdict | None = None
 
     def begin(self, model: Model) -> None:
         """Watch ``model``, which serves from now on; the one before is forgotten."""
@@ -92,7 +97,7 @@ class ProbationWatch:
         if fell:
             self._breached()
 
-    def verdict(self) -> str | None:
+    def verdict(self) -> Verdict | None:
         """Return why the version must be rolled back; None while all is well or nothing is watched."""
         return self._verdict
 
@@ -109,8 +114,7 @@ class ProbationWatch:
             return {
                 "name": self._ref.name,
                 "version": self._ref.version,
-                "pictures": self._tally.pictures,
-                "failures": self._tally.failures,
+                **self._tally.figures(),
                 "until": instant(self._until),
             }
 

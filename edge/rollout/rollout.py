@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from edge.errors import (
@@ -17,7 +18,7 @@ from edge.errors import (
 from edge.ports import Candidate, Model, Registry, Survey
 from edge.registry.state import Judged, Kept, State, activated, judged, rolled_back
 from edge.registry.store import Store
-from edge.results import ModelRef
+from edge.results import ModelRef, instant
 from edge.rollout.changes import Change, Kind, Refusal, Update
 from edge.rollout.choice import LATEST, InService, Wish, choose, matching
 from edge.rollout.listing import Known, listed
@@ -67,6 +68,7 @@ class Rollout:
         self._on_trial: Staged | None = None
         self._refusals = Refusals()
         self._trouble: Trouble | None = None
+        self._failing: str | None = None
         self._lock = threading.RLock()
 
     @property
@@ -87,6 +89,21 @@ class Rollout:
     def unsaved(self) -> str | None:
         """Why a restart would not bring up what serves now; None when all is well."""
         return self._service.unsaved
+
+    @property
+    def failing(self) -> str | None:
+        """Why the version that serves should be rolled back and cannot be; None when all is well."""
+        return self._failing
+
+    @property
+    def trial(self) -> Mapping[str, Any]:
+        """How far the trial is, and empty without one. Never waits for a change under way."""
+        return self._trial.status()
+
+    @property
+    def probation(self) -> Mapping[str, Any]:
+        """What a version on probation has done so far, and empty without one. Never waits for a change under way."""
+        return self._probation.status()
 
     @property
     def update(self) -> Update | None:
@@ -202,13 +219,13 @@ class Rollout:
     def _follow(self, candidate: Candidate) -> None:
         """Stage the wanted version; let it serve, or take it on trial. Raises ModelError, UnavailableError."""
         staged = self._staging.stage(candidate)
-        newer = self._serving is not None and self._wish.version == LATEST
-        if newer and self._serving and self._trial.begin(candidate, staged.model, self._serving.model):
+        follows = self._wish.version == LATEST
+        if follows and self._serving and self._trial.begin(candidate, staged.model, self._serving.model):
             self._on_trial = staged
             self._staging.enter(staged.kept, "on trial")
             return
         self._serve(staged, activated(self._store.state, staged.kept, pinned=self._store.state.pinned), "activated")
-        if newer:
+        if follows:
             self._probation.begin(staged.model)
 
     def _heed_trial(self) -> None:
@@ -217,15 +234,15 @@ class Rollout:
         if staged is None or verdict is None:
             return
         self._end_trial()
-        state = judged(self._store.state, Judged(staged.kept.digest, verdict.outcome, verdict.reason))
+        state = _remembering(self._store.state, staged.kept, verdict)
         if verdict.outcome == "promoted":
             self._serve(staged, activated(state, staged.kept, pinned=state.pinned), "promoted", verdict)
             self._probation.begin(staged.model)
             return
         self._service.remember(state)
-        self._tell(
-            Change(verdict.outcome, staged.kept.name, staged.kept.version, None, verdict.reason, verdict.figures)
-        )
+        told = Change(verdict.outcome, staged.kept.name, staged.kept.version, None, verdict.reason, verdict.figures)
+        _log.warning(f"a model is {told.kind} after its trial", extra={"model": str(told), "reason": told.reason})
+        self._service.tell(told)
 
     def _end_trial(self) -> None:
         self._on_trial = None
@@ -237,26 +254,28 @@ class Rollout:
 
     def _heed_probation(self) -> None:
         """Roll back a version that fails in its first time in service."""
-        reason = self._probation.verdict()
-        if reason is None or self._serving is None:
+        serving, verdict = self._serving, self._probation.verdict()
+        if serving is None or verdict is None:
             return
         self._probation.end()
+        _log.error("a model fails on probation", extra={"model": str(serving.kept), "reason": verdict.reason})
         try:
-            self._roll_back(self._serving.kept.name, reason)
+            self._roll_back(serving.kept.name, verdict)
         except EdgeError as error:
-            why = {"model": str(self._serving.kept), "fails": reason, "reason": str(error)}
-            _log.error("a failing model cannot be rolled back", extra=why)
+            self._failing = f"{serving.kept} {verdict.reason}; it cannot be rolled back: {error}"
+            _log.error("a failing model cannot be rolled back", extra={"reason": self._failing})
+            self._noted()
 
-    def _roll_back(self, name: str, reason: str | None = None) -> ModelRef:
+    def _roll_back(self, name: str, why: Verdict | None = None) -> ModelRef:
         left, state = self._store.state.current, rolled_back(self._store.state)
         kept = state.current
         if left is None or kept is None or kept.name != name:
             raise ModelNotFoundError(f"there is no previous version of {name}; the one before was {kept}")
-        if reason is not None:
-            state = judged(state, Judged(left.digest, "rolled-back", reason))
+        if why is not None:
+            state = _remembering(state, left, why)
         staged = self._staging.restage(kept)
         self._wish = Wish(name)
-        self._serve(staged, state, "rolled-back", None if reason is None else Verdict("rejected", reason))
+        self._serve(staged, state, "rolled-back", why)
         return staged.model.ref
 
     def _took_kept(self, kept: Kept | None) -> bool:
@@ -274,6 +293,7 @@ class Rollout:
     def _serve(self, staged: Staged, state: State, kind: Kind, why: Verdict | None = None) -> None:
         self._end_trial()
         self._probation.end()
+        self._failing = None
         self._staging.enter(staged.kept, "swapping")
         self._service.put(staged, state, kind, why)
 
@@ -281,10 +301,6 @@ class Rollout:
         who = f"{refusal.name}:{refusal.version}"
         _log.error("a model is refused", extra={"model": who, "reason": refusal.reason})
         self._service.tell(Change("refused", refusal.name, refusal.version, reason=refusal.reason))
-
-    def _tell(self, change: Change) -> None:
-        _log.info(f"a model is {change.kind}", extra={"model": str(change), "reason": change.reason})
-        self._service.tell(change)
 
     def _note(self, trouble: Trouble | None) -> None:
         if trouble != self._trouble:
@@ -302,6 +318,11 @@ class Rollout:
         wish = f"{self._wish.followed_name(self._store.state) or 'any model'}:{self._wish.version}"
         remedy = "put a bundle there or run automl-edge models import"
         return Trouble("no model serves", f"no model serves: the registry has no {wish}; {remedy}")
+
+
+def _remembering(state: State, kept: Kept, verdict: Verdict) -> State:
+    at = instant(datetime.now(UTC))
+    return judged(state, Judged(kept.digest, verdict.outcome, verdict.reason, at, verdict.figures))
 
 
 def _ref(candidate: Candidate) -> str:

@@ -16,16 +16,17 @@ from edge.ports import Candidate, Model
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a trial came out.
+    """How a trial or a probation came out.
 
     ``promoted``: the version is swapped in. ``rejected``: it is not taken again by itself, also after a restart.
-    ``passed``: as rejected, but it was good, and is left to ``activate``. ``reason`` is one sentence for the log, the
-    status and the topic, ``figures`` what was measured, JSON-ready.
+    ``passed``: as rejected, but it was good, and is left to ``activate``. ``rolled-back``: it served, and must not any
+    longer. ``reason`` is one sentence for the log, the status and the topic, ``figures`` the numbers that were
+    measured, by name, None where one could not be.
     """
 
-    outcome: Literal["promoted", "rejected", "passed"]
+    outcome: Literal["promoted", "rejected", "passed", "rolled-back"]
     reason: str
-    figures: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, float | None] = field(default_factory=dict)
 
 
 class Trial(Protocol):
@@ -50,7 +51,7 @@ class Probation(Protocol):
     def begin(self, model: Model) -> None:
         """Watch ``model``, which serves from now on."""
 
-    def verdict(self) -> str | None:
+    def verdict(self) -> Verdict | None:
         """Return why the version must be rolled back; None while all is well or nothing is watched."""
 
     def end(self) -> None:
@@ -85,7 +86,7 @@ class NoProbation:
     def begin(self, model: Model) -> None:
         """Do nothing."""
 
-    def verdict(self) -> str | None:
+    def verdict(self) -> Verdict | None:
         """Return None."""
         return None
 
