@@ -2,26 +2,27 @@
 
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import suppress
 
 from edge.errors import ModelNotReadyError, StoppingError
 from edge.execution.admission import Admission, image_bytes
 from edge.execution.job import Clock, Job
+from edge.execution.line import Line
 from edge.execution.serving import Serving
-from edge.ports import Model
+from edge.ports import Model, Priority
 from edge.predictor import Image
 from edge.results import Outcome
 
 
 class Intake:
-    """The accepting half of an :class:`edge.ports.Executor`; a shape gives it the work to do in ``start``."""
+    """The accepting half of an :class:`edge.ports.Executor`; a shape takes the work from its ``line``."""
 
     def __init__(self, admission: Admission, *, clock: Clock = time.perf_counter) -> None:
         self.admission = admission
         self.serving = Serving()
         self.clock = clock
+        self.line = Line(clock=clock)
         self._pending: set[Future[Outcome]] = set()
         self._lock = threading.Lock()
 
@@ -49,27 +50,35 @@ class Intake:
         """Let new work run on ``model``; wait for the work on the previous one; tell whether it ended in time."""
         return self.serving.swap(model, timeout_s=timeout_s)
 
-    def accept(self, image: Image, deadline_s: float | None, start: Callable[[Job], object]) -> Future[Outcome]:
-        """Count a picture in and hand its job to ``start``. Raises what :meth:`edge.ports.Executor.submit` raises."""
+    def submit(
+        self, image: Image, *, deadline_s: float | None = None, priority: Priority = Priority.REQUEST
+    ) -> Future[Outcome]:
+        """Queue one picture; see :meth:`edge.ports.Executor.submit`."""
         if self.serving.model is None:
             raise ModelNotReadyError("no model is running yet; see /readyz for the reason")
         size_bytes = image_bytes(image)
-        self.admission.enter(size_bytes)
+        self.admission.enter(size_bytes, priority, deadline_s)
         now = self.clock()
-        job = Job(image, now, None if deadline_s is None else now + deadline_s)
+        job = Job(image, priority, now, None if deadline_s is None else now + deadline_s)
         with self._lock:
             self._pending.add(job.future)
         job.future.add_done_callback(lambda future: self._forget(future, job, size_bytes))
         try:
-            start(job)
-        except RuntimeError as error:  # the pool was shut down between the check above and here
-            job.fail(StoppingError("the daemon is stopping and takes no new work"))
-            raise StoppingError("the daemon is stopping and takes no new work") from error
+            self.line.put(job)
+        except StoppingError as error:  # closed between the check above and here
+            job.fail(error)
+            raise
         return job.future
 
+    def room(self, priority: Priority) -> float | None:
+        """Return in how many seconds to come again where there is no room for ``priority``; None where there is."""
+        return self.admission.full(priority)
+
     def _forget(self, future: Future[Outcome], job: Job, size_bytes: int) -> None:
-        job.image = b""  # a cancelled job stays in line until its turn; its picture need not
-        self.admission.leave(size_bytes)
+        if future.cancelled():
+            self.line.remove(job)
+        job.image = b""  # its requester may hold the future for longer
+        self.admission.leave(size_bytes, job.priority)
         with self._lock:
             self._pending.discard(future)
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from edge.errors import DeadlineError, EdgeError, InferenceError
+from edge.ports import Priority
 from edge.predictor import Image
 from edge.results import Outcome
 
@@ -13,28 +14,34 @@ Clock = Callable[[], float]
 """Returns monotonic seconds."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Job:
     """A picture between acceptance and answer. ``deadline_at`` is on the clock's scale; None waits for ever."""
 
     image: Image
+    priority: Priority
     accepted_at: float
     deadline_at: float | None
     future: Future[Outcome] = field(default_factory=Future)
 
     def begin(self, now: float) -> bool:
         """Tell whether the work is still wanted; a job whose deadline passed fails here."""
-        if self.future.done() or not self.future.set_running_or_notify_cancel():
-            return False
-        return self.in_time(now)
+        with suppress(RuntimeError):  # closing gave up on this one meanwhile
+            if not self.future.done() and self.future.set_running_or_notify_cancel():
+                return self.in_time(now)
+        return False
 
     def in_time(self, now: float) -> bool:
         """Tell whether the deadline lies ahead; a job whose deadline passed fails here."""
-        if self.deadline_at is None or now <= self.deadline_at:
+        if not self.overdue(now):
             return True
         waited_ms = (now - self.accepted_at) * 1e3
         self.fail(DeadlineError(f"waited {waited_ms:.0f} ms for its turn, longer than allowed"))
         return False
+
+    def overdue(self, now: float) -> bool:
+        """Tell whether the deadline has passed."""
+        return self.deadline_at is not None and now > self.deadline_at
 
     def fail(self, error: BaseException) -> None:
         """Answer with an error; one that is not ours becomes an InferenceError that carries it."""

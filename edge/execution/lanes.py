@@ -5,38 +5,36 @@ the session that spreads one run over all of them.
 """
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 
 from edge.execution.admission import Admission
 from edge.execution.batching import bucket, pad
 from edge.execution.intake import Intake
 from edge.execution.job import Clock, Job
-from edge.ports import Model, Priority
-from edge.predictor import Image
+from edge.execution.line import join_workers, start_workers
+from edge.ports import Model
 from edge.results import Outcome, Timing
 
 
 class Lanes(Intake):
     """Fulfils :class:`edge.ports.Executor` with ``lanes`` threads over one bounded queue."""
 
+    shape = "lanes"
+
     def __init__(self, *, lanes: int, admission: Admission, clock: Clock = time.perf_counter) -> None:
         super().__init__(admission, clock=clock)
-        self._pool = ThreadPoolExecutor(max_workers=lanes, thread_name_prefix="lane")
-
-    def submit(
-        self,
-        image: Image,
-        *,
-        deadline_s: float | None = None,
-        priority: Priority = Priority.REQUEST,  # noqa: ARG002
-    ) -> Future[Outcome]:
-        """Queue one picture; see :meth:`edge.ports.Executor.submit`."""
-        return self.accept(image, deadline_s, lambda job: self._pool.submit(self._answer, job))
+        self._lanes = lanes
+        self._workers = start_workers(lanes, self._serve, name="lane")
 
     def close(self, *, timeout_s: float = 10.0) -> None:
         """Take no new work, finish what was accepted, stop the lanes."""
+        until = self.clock() + timeout_s
         self.drain(timeout_s)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self.line.close()
+        join_workers(self._workers, until=until, clock=self.clock)
+
+    def _serve(self) -> None:
+        while (job := self.line.take()) is not None:
+            self._answer(job)
 
     def _answer(self, job: Job) -> None:
         began = self.clock()
@@ -48,7 +46,7 @@ class Lanes(Intake):
         except Exception as error:  # noqa: BLE001 - not swallowed: the request that waits for it gets it
             job.fail(error)
         else:
-            self.admission.note_pace(self.clock() - began)
+            self.admission.note_pace((self.clock() - began) / self._lanes)
             job.succeed(outcome)
 
     def _predict(self, job: Job, model: Model, began: float) -> Outcome:

@@ -4,7 +4,6 @@ import queue
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from edge.errors import EdgeError, InferenceError
@@ -12,9 +11,13 @@ from edge.execution.admission import Admission
 from edge.execution.batching import bucket, pad, remaining_wait_s
 from edge.execution.intake import Intake
 from edge.execution.job import Clock, Job
-from edge.ports import Model, Priority
-from edge.predictor import Image, OutputsF32, TensorF32
+from edge.execution.line import join_workers, start_workers
+from edge.ports import Model
+from edge.predictor import OutputsF32, TensorF32
 from edge.results import Outcome, Timing
+
+BATCHES_AHEAD = 2
+"""How many full batches may be ready before the device takes them; what is ready keeps its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Pipeline(Intake):
     when every accepted picture is already in it. A batch never mixes models.
     """
 
+    shape = "pipeline"
+
     def __init__(
         self,
         *,
@@ -47,49 +52,54 @@ class Pipeline(Intake):
         super().__init__(admission, clock=clock)
         self._max_batch_size = max_batch_size
         self._max_batch_delay_s = max_batch_delay_s
-        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="prepare")
         self._ready: queue.SimpleQueue[Prepared | None] = queue.SimpleQueue()
-        self._device = threading.Thread(target=self._feed, name="device")
-        self._device.start()
-
-    def submit(
-        self,
-        image: Image,
-        *,
-        deadline_s: float | None = None,
-        priority: Priority = Priority.REQUEST,  # noqa: ARG002
-    ) -> Future[Outcome]:
-        """Queue one picture; see :meth:`edge.ports.Executor.submit`."""
-        return self.accept(image, deadline_s, lambda job: self._pool.submit(self._prepare, job))
+        self._ahead = threading.Semaphore(workers + BATCHES_AHEAD * max_batch_size)
+        self._workers = start_workers(workers, self._serve, name="prepare")
+        self._device = start_workers(1, self._feed, name="device")
 
     def close(self, *, timeout_s: float = 10.0) -> None:
         """Take no new work, finish what was accepted, stop the threads."""
+        until = self.clock() + timeout_s
         self.drain(timeout_s)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self.line.close()
+        join_workers(self._workers, until=until, clock=self.clock)
         self._ready.put(None)
-        self._device.join(timeout_s)
+        join_workers(self._device, until=until, clock=self.clock)
 
-    def _prepare(self, job: Job) -> None:
+    def _serve(self) -> None:
+        """Prepare pictures, not more of them than the device will soon take: who waits further can be overtaken."""
+        while True:
+            self._ahead.acquire()
+            job = self.line.take()
+            if job is None or not self._prepare(job):
+                self._ahead.release()
+            if job is None:
+                return
+
+    def _prepare(self, job: Job) -> bool:
+        """Hand a picture to the device, ready for it; tell whether there was something to hand on."""
         began = self.clock()
         if not job.begin(began):
-            return
+            return False
         try:
             model = self.serving.begin()
         except EdgeError as error:
             job.fail(error)
-            return
+            return False
         try:
             tensor = model.predictor.prepare(job.image)
         except Exception as error:  # noqa: BLE001 - not swallowed: the request that waits for it gets it
             self.serving.end(model)
             job.fail(error)
-        else:
-            self._ready.put(Prepared(job, model, tensor, began, self.clock()))
+            return False
+        self._ready.put(Prepared(job, model, tensor, began, self.clock()))
+        return True
 
     def _feed(self) -> None:
         first = self._ready.get()
         while first is not None:
             batch, following = self._gather(first)
+            self._ahead.release(len(batch))
             self._run(batch)
             for item in batch:
                 self.serving.end(item.model)
@@ -131,7 +141,8 @@ class Pipeline(Intake):
             self._run_singly(batch, error)
             return
         ran = self.clock()
-        self.admission.note_pace((ran - started) / len(batch))
+        preparing = sum(item.ready - item.began for item in batch) / len(self._workers)
+        self.admission.note_pace(max(ran - started, preparing) / len(batch))  # the slower of the two stages
         for item, row in zip(batch, outputs, strict=True):
             self._answer(item, row, started, ran)
 
