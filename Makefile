@@ -12,7 +12,7 @@ DEMO   := var/demo
 .PHONY: help run test setup lint bench faults faults-full clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 run: $(VENV)/.run $(DEMO)/.drawn  ## set up and run the daemon with the shipped model, a broker and a sample feed
 	@exec $(BIN)/automl-edge run --config docs/demo.toml

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,26 @@ STOP_S = 20.0
 
 
 class RunningDaemon:
-    """One daemon process on ports of its own; standard output and error go to files in ``folder``."""
+    """One daemon process on ports of its own; standard output and error go to files in ``folder``.
 
-    def __init__(self, folder: Path, *, config: Path | None = None, mqtt: bool = False, **environment: str) -> None:
+    ``wrapper`` is put before its command. ``port`` is for a daemon that comes back where another was.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        config: Path | None = None,
+        mqtt: bool = False,
+        port: int | None = None,
+        wrapper: Sequence[str] = (),
+        **environment: str,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.port, self.mqtt_port = free_port(), free_port()
+        self.port, self.mqtt_port = port or free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._out, self._err = folder / "stdout", folder / "stderr"
-        command = [sys.executable, "-m", "edge.cli", "run", *(["-c", str(config)] if config else [])]
+        command = [*wrapper, sys.executable, "-m", "edge.cli", "run", *(["-c", str(config)] if config else [])]
         settings = {
             "EDGE_HTTP__PORT": str(self.port),
             "EDGE_MQTT__PORT": str(self.mqtt_port),

@@ -135,6 +135,12 @@ class Mosquitto:
         """Have the broker read its files again."""
         self._signal(signal.SIGHUP)
 
+    def change_password(self, user: str, password: str) -> None:
+        """Give a user another password, from the next connection on."""
+        self.users[user] = password
+        self._password_lines()
+        self.reload()
+
     def stop(self) -> None:
         """End the broker; no error where it does not run."""
         if self._process is not None:

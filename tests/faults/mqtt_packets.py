@@ -32,6 +32,11 @@ class Publish:
     retain: bool
     repeated: bool
 
+    @property
+    def is_result(self) -> bool:
+        """Whether it is a result, by its topic."""
+        return self.topic.endswith("/result")
+
 
 @dataclass(frozen=True, slots=True)
 class Puback:

@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -58,6 +58,17 @@ class Recording:
     """Messages that the broker answered with a reason of failure (MQTT 5)."""
     accepted_at: list[float] = field(default_factory=list)
     """When the broker accepted each connection (monotonic)."""
+    pictures_handed: set[str] = field(default_factory=set)
+    """Last levels of the topics of messages that the broker passed on to the device."""
+
+    @property
+    def last_result_at(self) -> float:
+        """When the last result was acknowledged (monotonic); 0 before the first."""
+        return next((noted.at for noted in reversed(self.acknowledged) if noted.message.is_result), 0.0)
+
+    def first_result_after(self, moment: float) -> float:
+        """Return when the first result after ``moment`` was acknowledged (monotonic)."""
+        return next(noted.at for noted in self.acknowledged if noted.at > moment and noted.message.is_result)
 
 
 class RecordingProxy:
@@ -199,6 +210,9 @@ class _Link:
             self._recording.accepted_at.append(time.monotonic())
         elif packet.kind == PUBACK:
             self._note(packet)
+        elif packet.kind == PUBLISH:
+            topic = publish_of(packet, version=self._version).topic
+            self._recording.pictures_handed.add(topic.rpartition("/")[2])
 
     def _note(self, packet: Packet) -> None:
         answer = puback_of(packet)
@@ -218,8 +232,3 @@ def _reset(end: socket.socket) -> None:
     with suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
     end.close()
-
-
-def results_of(messages: Sequence[Sent] | Sequence[Acknowledged]) -> list[Sent | Acknowledged]:
-    """Return those that are results, by their topic."""
-    return [noted for noted in messages if noted.message.topic.endswith("/result")]

@@ -1,0 +1,113 @@
+"""The broker dies, hangs, refuses, forgets; the network is cut. Each in mid traffic, again and again."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tests.faults.tally import Scale, Tally
+from tests.faults.testbed import ROOT, Testbed
+from tests.faults.traffic import FolderTraffic, HttpTraffic, MqttTraffic, owed
+from tests.mosquitto import until
+
+TITLE = "broker and network"
+TIMES = 20
+RECOVERY_S = 3.0
+"""The promise: this long after the broker is back, at most, results arrive again."""
+RETURN_S = 30.0
+CALM_S = 0.4
+WITNESS_S = 3.0
+
+USERS = {"daemon": ("edge", "right"), "witness": ("witness", "seen"), "sender": ("sender", "sent")}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """``hurt`` makes it, ``heal`` ends it and returns once the broker can be reached again."""
+
+    name: str
+    hurt: Callable[[Testbed], None]
+    heal: Callable[[Testbed], object]
+    longest_s: float = 1.5
+
+
+def _lock_out(bed: Testbed) -> None:
+    bed.broker.change_password("edge", "another")
+    bed.proxy.cut()
+
+
+def _start_without_state(bed: Testbed) -> None:
+    for state in bed.broker.folder.glob("mosquitto.db*"):
+        state.unlink()
+    bed.broker.start()
+
+
+FAULTS = (
+    Fault("broker SIGKILLed", lambda bed: bed.broker.kill(), lambda bed: bed.broker.start()),
+    # longer than the keepalive sometimes, so that the daemon gives the connection up
+    Fault("broker frozen", lambda bed: bed.broker.freeze(), lambda bed: bed.broker.thaw(), longest_s=6.0),
+    Fault("broker refusing", _lock_out, lambda bed: bed.broker.change_password("edge", "right")),
+    Fault("broker restarted without its state", lambda bed: bed.broker.kill(), _start_without_state),
+    Fault("network cut", lambda bed: bed.proxy.refuse(), lambda bed: bed.proxy.mend()),
+    Fault("network silent", lambda bed: bed.proxy.black_hole(), lambda bed: bed.proxy.mend(), longest_s=6.0),
+)
+
+
+def run(scale: Scale) -> Sequence[Tally]:
+    """Make each fault several times; each has a testbed of its own, so that one does not explain another."""
+    return [_suffer(fault, scale) for fault in FAULTS]
+
+
+def _suffer(fault: Fault, scale: Scale) -> Tally:
+    chance, times = scale.chance(fault.name), scale.of(TIMES)
+    with Testbed(scale.folder / fault.name.replace(" ", "-"), users=USERS) as bed:
+        bed.start_daemon().until_ready()
+        until(lambda: bed.status()["mqtt"]["connected"], what="the broker's acceptance")
+        http, folder = HttpTraffic(bed.http_port), FolderTraffic(bed.inbox)
+        camera = MqttTraffic(bed.broker.port, ROOT, user=USERS["sender"])
+        waits = []
+        with http, folder, camera:
+            for _ in range(times):
+                time.sleep(CALM_S * (1 + chance.random()))
+                waits.append(_once(fault, bed, chance.uniform(0.2, fault.longest_s)))
+        bed.drain()
+        tally = _tally(fault, bed, owed(http, folder), camera.owed)
+    slow = [
+        f"a result came {wait:.1f} s after the end, promised are {RECOVERY_S}" for wait in waits if wait > RECOVERY_S
+    ]
+    silent = [f"HTTP answered {http.answers}"] if set(http.answers) != {200} else []
+    counted = Tally(**{**tally.as_json(), "times": times, "recovery_s": round(max(waits), 2)})
+    return counted.with_problems([*slow[:1], *silent])
+
+
+def _once(fault: Fault, bed: Testbed, lasting_s: float) -> float:
+    """Make the fault for a while; return how long after its end the first result arrived."""
+    fault.hurt(bed)
+    time.sleep(lasting_s)
+    fault.heal(bed)
+    back = time.monotonic()
+    until(lambda: bed.proxy.recording.last_result_at > back, within_s=RETURN_S, what="a result after the fault")
+    return bed.proxy.recording.first_result_after(back) - back
+
+
+def _tally(fault: Fault, bed: Testbed, sure: frozenset[tuple[str, str]], sent: set[tuple[str, str]]) -> Tally:
+    """Account for ``sure`` and for those pictures among ``sent`` that the broker passed on to the device."""
+    _wait_for_witness(bed)
+    ledger = bed.ledger()
+    taken = {("camera", name) for name in bed.proxy.recording.pictures_handed}
+    pictures = sure | (sent & taken)
+    return Tally(
+        fault.name,
+        produced=len(pictures),
+        delivered=ledger.delivered(pictures),
+        duplicated=ledger.duplicated,
+        lost=len(ledger.missing(pictures)),
+        lost_by_broker=ledger.lost_by_broker() + len(sent - taken),
+        problems=tuple(ledger.problems()),
+    )
+
+
+def _wait_for_witness(bed: Testbed) -> None:
+    """Give the witness time to get what the broker has for it."""
+    deadline = time.monotonic() + WITNESS_S
+    while bed.ledger().lost_by_broker() and time.monotonic() < deadline:
+        time.sleep(0.1)

@@ -1,0 +1,181 @@
+"""A daemon at a broker, with a recording proxy between, all of which can be hurt and brought back."""
+
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.daemon import STOP_S, RunningDaemon
+from tests.edge.publishers.listener import Listener
+from tests.fakes import CREATED_AT, make_bundle
+from tests.faults.ledger import Ledger, read_results
+from tests.faults.proxy import RecordingProxy
+from tests.mosquitto import Mosquitto, free_port, until
+
+DEVICE = "press-7"
+ROOT = f"automl-edge/{DEVICE}"
+KEEPALIVE_S = 2
+DRAIN_S = 60.0
+
+
+class Testbed:
+    """Everything on loopback, in ``folder``. ``environment`` is the daemon's, beside what the rest needs.
+
+    The broker keeps its sessions over a kill. ``witness`` is a subscriber with a session of its own, connected to the
+    broker itself: what the broker acknowledged and the witness never got, the broker has lost. The daemon keeps its
+    folders and ports over all its lives; each life logs to a folder of its own.
+    """
+
+    __test__ = False
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        users: Mapping[str, tuple[str, str]] | None = None,
+        storage: Path | None = None,
+        wrapper: tuple[str, ...] = (),
+        **environment: str,
+    ) -> None:
+        self.folder = folder
+        self.inbox = folder / "inbox"
+        self.storage = storage or folder / "var"
+        self.registry = folder / "models"
+        self.environment = environment
+        self.wrapper = wrapper
+        self.lives = 0
+        self._users = dict(users or {})
+        self._port = free_port()
+        self._stack = ExitStack()
+        self._daemon: RunningDaemon | None = None
+
+    def __enter__(self) -> "Testbed":
+        self.inbox.mkdir(parents=True)
+        self.register("1")
+        names = dict(self._users.values())
+        self.broker = Mosquitto(self.folder / "broker", persistent=True, users=names).start()
+        self._stack.callback(self._stop_broker)
+        self.proxy = self._stack.enter_context(RecordingProxy(self.broker.port))
+        who = self._users.get("witness")
+        self.witness = self._stack.enter_context(Listener(self.broker.port, user=who, client_id="witness"))
+        self._stack.callback(self._end_daemon)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def daemon(self) -> RunningDaemon:
+        """The daemon's present life."""
+        assert self._daemon is not None
+        return self._daemon
+
+    @property
+    def url(self) -> str:
+        """Where the daemon answers in every life."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def http_port(self) -> int:
+        """The TCP port of ``url``."""
+        return self._port
+
+    def register(self, version: str) -> None:
+        """Put a version into the registry at one stroke."""
+        staged = self.folder / f"staged-{version}"
+        make_bundle(staged, version=version, created_at=CREATED_AT + timedelta(days=int(version)))
+        target = self.registry / "colours" / version
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staged.rename(target)
+
+    def start_daemon(self, **environment: str) -> RunningDaemon:
+        """Begin a new life, not waiting for readiness."""
+        self.lives += 1
+        self._daemon = RunningDaemon(
+            self.folder / f"life-{self.lives}",
+            config=self._config(),
+            mqtt=True,
+            port=self._port,
+            wrapper=self.wrapper,
+            **{**self._settings(), **self.environment, **environment},
+        )
+        return self._daemon
+
+    def kill_daemon(self) -> None:
+        """End the daemon as a power cut does."""
+        self.daemon.process.kill()
+        self.daemon.process.wait(STOP_S)
+
+    def stop_daemon(self) -> int:
+        """Stop the daemon cleanly; return its exit code."""
+        return self.daemon.stop()
+
+    def status(self) -> Any:
+        """Return /v1/status."""
+        return self.daemon.status()
+
+    def depth(self) -> int:
+        """Return how many results wait in the outbox; -1 where the daemon does not tell."""
+        with suppress(httpx.HTTPError):
+            return int(self.status()["mqtt"]["outbox"])
+        return -1
+
+    def drain(self, *, within_s: float = DRAIN_S) -> None:
+        """Wait until the folder is emptied, nothing is being worked on and the broker has everything."""
+        until(self._is_idle, within_s=within_s, what="an empty outbox")
+
+    def _is_idle(self) -> bool:
+        if any(self.inbox.glob("*.png")):
+            return False
+        try:
+            status = self.status()
+        except httpx.HTTPError:
+            return False
+        return bool(status["execution"]["queued"] == 0 and status["mqtt"]["outbox"] == 0)
+
+    def ledger(self) -> Ledger:
+        """Return what became of the results so far, as the proxy and the witness saw it."""
+        recording = self.proxy.recording
+        return Ledger(
+            sent=read_results([(noted.message, noted.connection) for noted in list(recording.sent)]),
+            acknowledged=read_results([(noted.message, noted.connection) for noted in list(recording.acknowledged)]),
+            witnessed=frozenset(message["id"] for message in self.witness.json("/result")),
+        )
+
+    def logs(self) -> str:
+        """Return what the daemon said in all its lives."""
+        return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("life-*/stderr")))
+
+    def _config(self) -> Path:
+        config = self.folder / "edge.toml"
+        config.write_text(
+            f'[[source]]\nname = "inbox"\nkind = "folder"\npath = {json.dumps(str(self.inbox))}\n'
+            'after = "delete"\npoll_s = 0.02\n'
+        )
+        return config
+
+    def _settings(self) -> dict[str, str]:
+        user = self._users.get("daemon")
+        secrets = {"EDGE_MQTT__USERNAME": user[0], "EDGE_MQTT__PASSWORD": user[1]} if user else {}
+        return {
+            "EDGE_MQTT__HOST": "127.0.0.1",
+            "EDGE_MQTT__PORT": str(self.proxy.port),
+            "EDGE_MQTT__DEVICE": DEVICE,
+            "EDGE_MQTT__KEEPALIVE_S": str(KEEPALIVE_S),
+            "EDGE_STORAGE__PATH": str(self.storage),
+            "EDGE_REGISTRY__PATH": str(self.registry),
+            **secrets,
+        }
+
+    def _end_daemon(self) -> None:
+        if self._daemon is not None:
+            self.kill_daemon()
+
+    def _stop_broker(self) -> None:
+        with suppress(AssertionError):
+            self.broker.thaw()
+        self.broker.stop()
