@@ -1,7 +1,12 @@
-"""SIGTERM and SIGINT: the first asks for a clean stop, one that comes later ends the process at once."""
+"""SIGTERM and SIGINT: the first asks for a clean stop, one that comes later ends the process at once.
+
+The interpreter's own handler writes each signal's number into a socket (``signal.set_wakeup_fd``), and a thread reads
+it there: so a signal is seen while the main thread starts a part, loads a model or waits for a lock.
+"""
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -12,26 +17,36 @@ LOOK_S = 1.0
 """How often the wait looks whether what it waits beside still lives."""
 SAME_REQUEST_S = 1.0
 """Signals this close together are one request: make and shells pass on a signal that the process group got already."""
+STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopSignals:
-    """While entered, turns the signals into an event; puts the previous handlers back when left."""
+    """While entered, turns the signals into :attr:`asked`; puts the previous handlers back when left.
+
+    To be entered in the main thread.
+    """
 
     def __init__(self) -> None:
-        self._asked = threading.Event()
-        self._asked_at = 0.0
+        self.asked = threading.Event()
+        """Set by the first signal."""
         self._before: dict[signal.Signals, signal._HANDLER] = {}
+        self._woken, self._waking = socket.socketpair()
+        self._wakeup_before = -1
+        self._reader = threading.Thread(target=self._read, name="signals", daemon=True)
 
-    def wait(self, alive: Callable[[], bool]) -> bool:
-        """Return True once a clean stop was asked for, False where ``alive`` tells no longer."""
-        while not self._asked.wait(LOOK_S):
+    def wait(self, alive: Callable[[], bool], *, every_s: float = LOOK_S) -> bool:
+        """Return True once a clean stop was asked for, False where ``alive``, asked every so often, tells no longer."""
+        while not self.asked.wait(every_s):
             if not alive():
                 return False
         return True
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._before[number] = signal.signal(number, self._received)
+        self._waking.setblocking(False)
+        self._reader.start()
+        self._wakeup_before = signal.set_wakeup_fd(self._waking.fileno(), warn_on_full_buffer=False)
+        for number in STOPPING:
+            self._before[number] = signal.signal(number, _leave_to_the_reader)
         return self
 
     def __exit__(
@@ -39,11 +54,23 @@ class StopSignals:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup_before)
+        self._waking.close()
+        self._reader.join()
+        self._woken.close()
 
-    def _received(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
-        now = time.monotonic()
-        if not self._asked.is_set():
-            self._asked_at = now
-            self._asked.set()
-        elif now - self._asked_at > SAME_REQUEST_S:
-            os._exit(128 + number)
+    def _read(self) -> None:
+        asked_at = 0.0
+        while received := self._woken.recv(1):
+            number, now = received[0], time.monotonic()
+            if number not in STOPPING:
+                continue
+            if not self.asked.is_set():
+                asked_at = now
+                self.asked.set()
+            elif now - asked_at > SAME_REQUEST_S:
+                os._exit(128 + number)
+
+
+def _leave_to_the_reader(number: int, frame: FrameType | None) -> None:
+    """Do nothing: a handler has to be there, or the interpreter would not be told of the signal."""
