@@ -1,6 +1,9 @@
 """A daemon at a broker, with a recording proxy between, all of which can be hurt and brought back."""
 
 import json
+import random
+import socket
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from datetime import timedelta
@@ -11,15 +14,25 @@ import httpx
 
 from tests.daemon import STOP_S, RunningDaemon
 from tests.edge.publishers.listener import Listener
-from tests.fakes import CREATED_AT, make_bundle
+from tests.fakes import CREATED_AT, GraphOptions, make_bundle
 from tests.faults.ledger import Ledger, read_results
 from tests.faults.proxy import RecordingProxy
-from tests.mosquitto import Mosquitto, free_port, until
+from tests.mosquitto import Mosquitto, until
 
 DEVICE = "press-7"
 ROOT = f"automl-edge/{DEVICE}"
 KEEPALIVE_S = 2
 DRAIN_S = 60.0
+WITNESS_S = 3.0
+
+
+def steady_port() -> int:
+    """Return a free TCP port that no outgoing connection takes while whoever listens there is dead for a moment."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Testbed:
@@ -39,6 +52,7 @@ class Testbed:
         users: Mapping[str, tuple[str, str]] | None = None,
         storage: Path | None = None,
         wrapper: tuple[str, ...] = (),
+        graph: GraphOptions = GraphOptions(),
         **environment: str,
     ) -> None:
         self.folder = folder
@@ -48,8 +62,9 @@ class Testbed:
         self.environment = environment
         self.wrapper = wrapper
         self.lives = 0
+        self._graph = graph
         self._users = dict(users or {})
-        self._port = free_port()
+        self._port = steady_port()
         self._stack = ExitStack()
         self._daemon: RunningDaemon | None = None
 
@@ -57,7 +72,7 @@ class Testbed:
         self.inbox.mkdir(parents=True)
         self.register("1")
         names = dict(self._users.values())
-        self.broker = Mosquitto(self.folder / "broker", persistent=True, users=names).start()
+        self.broker = Mosquitto(self.folder / "broker", steady_port(), names, persistent=True).start()
         self._stack.callback(self._stop_broker)
         self.proxy = self._stack.enter_context(RecordingProxy(self.broker.port))
         who = self._users.get("witness")
@@ -87,7 +102,8 @@ class Testbed:
     def register(self, version: str) -> None:
         """Put a version into the registry at one stroke."""
         staged = self.folder / f"staged-{version}"
-        make_bundle(staged, version=version, created_at=CREATED_AT + timedelta(days=int(version)))
+        created_at = CREATED_AT + timedelta(days=int(version))
+        make_bundle(staged, version=version, created_at=created_at, graph=self._graph)
         target = self.registry / "colours" / version
         target.parent.mkdir(parents=True, exist_ok=True)
         staged.rename(target)
@@ -118,11 +134,11 @@ class Testbed:
         """Return /v1/status."""
         return self.daemon.status()
 
-    def depth(self) -> int:
-        """Return how many results wait in the outbox; -1 where the daemon does not tell."""
-        with suppress(httpx.HTTPError):
-            return int(self.status()["mqtt"]["outbox"])
-        return -1
+    def settle_witness(self) -> None:
+        """Give the witness time to get what the broker has for it."""
+        deadline = time.monotonic() + WITNESS_S
+        while self.ledger().lost_by_broker() and time.monotonic() < deadline:
+            time.sleep(0.1)
 
     def drain(self, *, within_s: float = DRAIN_S) -> None:
         """Wait until the folder is emptied, nothing is being worked on and the broker has everything."""

@@ -15,7 +15,6 @@ RECOVERY_S = 3.0
 """The promise: this long after the broker is back, at most, results arrive again."""
 RETURN_S = 30.0
 CALM_S = 0.4
-WITNESS_S = 3.0
 
 USERS = {"daemon": ("edge", "right"), "witness": ("witness", "seen"), "sender": ("sender", "sent")}
 
@@ -91,7 +90,7 @@ def _once(fault: Fault, bed: Testbed, lasting_s: float) -> float:
 
 def _tally(fault: Fault, bed: Testbed, sure: frozenset[tuple[str, str]], sent: set[tuple[str, str]]) -> Tally:
     """Account for ``sure`` and for those pictures among ``sent`` that the broker passed on to the device."""
-    _wait_for_witness(bed)
+    bed.settle_witness()
     ledger = bed.ledger()
     taken = {("camera", name) for name in bed.proxy.recording.pictures_handed}
     pictures = sure | (sent & taken)
@@ -104,10 +103,3 @@ def _tally(fault: Fault, bed: Testbed, sure: frozenset[tuple[str, str]], sent: s
         lost_by_broker=ledger.lost_by_broker() + len(sent - taken),
         problems=tuple(ledger.problems()),
     )
-
-
-def _wait_for_witness(bed: Testbed) -> None:
-    """Give the witness time to get what the broker has for it."""
-    deadline = time.monotonic() + WITNESS_S
-    while bed.ledger().lost_by_broker() and time.monotonic() < deadline:
-        time.sleep(0.1)
