@@ -7,8 +7,9 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from edge.errors import InferenceError, InputError
+from edge.errors import InferenceError, InputError, StoppingError
 from edge.execution.ids import Ids
+from edge.execution.tally import Tally
 from edge.ports import Executor, Frame, Mark, Observer, Publisher, Witness
 from edge.results import Failure, ModelRef, Outcome, Result, Timing
 
@@ -51,18 +52,26 @@ class Delivery:
         self._numbering = threading.Lock()
         self._lines: dict[str, deque[Awaited]] = {}
         self._lining = threading.RLock()
+        self._open = True
+        self.tally = Tally()
+
+    def close(self) -> None:
+        """Take no more frames, from whatever protocol; those that were taken still get their result."""
+        self._open = False
 
     def submit(self, frame: Frame, *, deadline_s: float | None = None) -> Future[Result]:
         """Answer a request: the future fails with the error that a bad picture or an overdue turn causes.
 
         Cancelling it cancels the work where that has not begun. Raises what :meth:`Executor.submit` raises.
         """
+        self._check_open()
         if self._publish_answers:
             self._admit()
         answer: Future[Result] = Future()
         outcome = self._executor.submit(frame.image, deadline_s=deadline_s, priority=frame.priority)
+        self.tally.accept()
         answer.add_done_callback(lambda done: outcome.cancel() if done.cancelled() else None)
-        outcome.add_done_callback(lambda done: self._answer(frame, done, answer))
+        outcome.add_done_callback(lambda done: self._settle(frame, done, answer))
         return answer
 
     def emit(self, frame: Frame) -> Future[Result]:
@@ -70,16 +79,28 @@ class Delivery:
 
         Raises OverloadedError, StoppingError, ModelNotReadyError.
         """
+        self._check_open()
         self._admit()
         with self._lining:  # so that frames line up as they were accepted
             awaited = Awaited(frame, self._executor.submit(frame.image, priority=frame.priority))
+            self.tally.accept()
             self._lines.setdefault(frame.source, deque()).append(awaited)
         awaited.outcome.add_done_callback(lambda _: self._advance(frame.source))
         return awaited.result
 
+    def _check_open(self) -> None:
+        if not self._open:
+            raise StoppingError("the daemon is stopping and takes no new work")
+
     def _admit(self) -> None:
         for publisher in self._publishers:
             publisher.admit()
+
+    def _settle(self, frame: Frame, outcome: Future[Outcome], answer: Future[Result]) -> None:
+        try:
+            self._answer(frame, outcome, answer)
+        finally:
+            self.tally.settle(None if outcome.cancelled() else outcome.exception())
 
     def _answer(self, frame: Frame, outcome: Future[Outcome], answer: Future[Result]) -> None:
         if outcome.cancelled() or answer.cancelled():
@@ -99,7 +120,11 @@ class Delivery:
         with self._lining:
             line = self._lines.get(source, deque())
             while line and line[0].outcome.done():
-                self._deliver_awaited(line.popleft())
+                awaited = line.popleft()
+                try:
+                    self._deliver_awaited(awaited)
+                finally:
+                    self.tally.settle(awaited.outcome.exception())
             if not line:  # senders choose names freely; a line is kept only while somebody stands in it
                 self._lines.pop(source, None)
 

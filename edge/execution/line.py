@@ -48,11 +48,13 @@ class Line:
         return None
 
     def remove(self, job: Job) -> None:
-        """Let go of a job that is no longer wanted; nothing where it does not wait."""
+        """Let go of a job that was cancelled; nothing where it does not wait."""
         with self._lock:
             waiting = self._waiting[job.priority]
-            if job in waiting:
-                waiting.remove(job)
+            if job not in waiting:
+                return
+            waiting.remove(job)
+        job.future.set_running_or_notify_cancel()  # those who wait for several futures hear of a cancel only by this
 
     def close(self) -> None:
         """Take no more jobs; those that wait still get their turn."""

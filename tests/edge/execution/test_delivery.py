@@ -10,7 +10,7 @@ import pytest
 
 from edge.errors import ImageDecodeError, OverloadedError, StoppingError
 from edge.execution.delivery import Delivery
-from edge.ports import Executor, Frame, Mark
+from edge.ports import Executor, Frame, Mark, Priority
 from edge.results import Classification, Failure, Outcome, Result, result_json
 from tests.edge.execution.echo import POISON, SHAPES, EchoSession, echo_model, label, lanes, serving
 
@@ -67,6 +67,20 @@ def test_results_of_a_source_keep_their_order(kind: str) -> None:
         own = [r for r in publisher.results if r.source == f"belt-{source}"]
         assert labels(own) == [str(i) for i in range(300) if i % 3 == source]
     assert len({r.id for r in publisher.results}) == 300
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_a_trigger_is_worked_on_first_and_delivered_in_turn(kind: str) -> None:
+    """Frames of one source keep their order though those of a lower number overtake the others in line."""
+    publisher, gate = RecordingPublisher(), threading.Event()
+    session = EchoSession(gate=gate)
+    with serving(SHAPES[kind](workers=2), echo_model(session=session)) as executor:
+        emit = delivery(executor, publisher).emit
+        futures = [emit(frame(str(i).encode(), priority=Priority(2 * (i % 3 == 0)))) for i in range(60)]
+        gate.set()
+        assert labels([f.result(10) for f in futures]) == [str(i) for i in range(60)]
+    assert labels(publisher.results) == [str(i) for i in range(60)]
+    assert [r.seq for r in publisher.results] == list(range(1, 61))
 
 
 def test_a_bad_picture_of_a_source_is_a_result() -> None:
