@@ -6,7 +6,7 @@ from pathlib import Path
 from edge.config import Config
 from edge.config.sources import FolderSource, SourceSection
 from edge.daemon.messaging import Messaging
-from edge.ports import Emit, Source
+from edge.ports import Emit, Priority, Source
 from edge.sources.folder import WatchedFolder
 from edge.sources.mqtt import MqttImages
 from edge.sources.playback import Playback
@@ -32,6 +32,7 @@ def start_sources(sources: tuple[SupervisedSource, ...], stack: ExitStack) -> No
 
 def make_source(section: SourceSection, storage: Path) -> Source:
     """Return the source of a configuration's section; what it remembers is kept below ``storage``."""
+    priority = Priority[section.priority.upper()]
     if isinstance(section, FolderSource):
         return WatchedFolder(
             section.name,
@@ -39,5 +40,13 @@ def make_source(section: SourceSection, storage: Path) -> Source:
             journal=storage / "sources" / f"{section.name}.seen",
             after=section.after,
             poll_s=section.poll_s,
+            priority=priority,
         )
-    return Playback(section.name, section.path, fps=section.fps, loop=section.loop, shuffle_seed=section.shuffle_seed)
+    return Playback(
+        section.name,
+        section.path,
+        fps=section.fps,
+        loop=section.loop,
+        shuffle_seed=section.shuffle_seed,
+        priority=priority,
+    )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from edge.errors import SourceError
-from edge.ports import Emit, Frame
+from edge.ports import Emit, Frame, Priority
 from edge.results import Failure, Result
 from edge.sources.clock import Clock, SystemClock
 from edge.sources.journal import Journal, Seen
@@ -68,12 +68,14 @@ class WatchedFolder:
         journal: Path,
         after: After = "keep",
         poll_s: float = 0.25,
+        priority: Priority = Priority.STREAM,
         clock: Clock | None = None,
     ) -> None:
         self._name = name
         self._path = path
         self._after = after
         self._poll_s = poll_s
+        self._priority = priority
         self._clock = clock or SystemClock()
         self._journal = Journal(journal)
         self._watched: dict[str, Watched] = {}
@@ -140,7 +142,14 @@ class WatchedFolder:
         while len(self._pending) >= MAX_PENDING and not stop.is_set():
             self._await_answers(FIRST_COMPLETED, self._poll_s)
         name = printable(seen.name)
-        frame = Frame(image, self._name, self._captured_at(seen), name=name, identity=seen.line.encode())
+        frame = Frame(
+            image,
+            self._name,
+            self._captured_at(seen),
+            name=name,
+            priority=self._priority,
+            identity=seen.line.encode(),
+        )
         future = emit_patiently(emit, frame, stop, self._clock)
         if future is not None:
             self._pending[seen] = future

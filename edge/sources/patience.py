@@ -8,8 +8,8 @@ from edge.ports import Emit, Frame
 from edge.results import Result
 from edge.sources.clock import Clock
 
-LONGEST_WAIT_S = 2.0
-"""A queue that promises to clear later than this is asked again sooner."""
+SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.05, 2.0
+"""A queue that promises to clear later is asked again sooner, and one that promises less is not asked in a loop."""
 
 
 def emit_patiently(emit: Emit, frame: Frame, stop: threading.Event, clock: Clock) -> Future[Result] | None:
@@ -18,7 +18,7 @@ def emit_patiently(emit: Emit, frame: Frame, stop: threading.Event, clock: Clock
         try:
             return emit(frame)
         except OverloadedError as exc:
-            clock.wait(stop, min(exc.retry_after_s, LONGEST_WAIT_S))
+            clock.wait(stop, min(max(exc.retry_after_s, SHORTEST_WAIT_S), LONGEST_WAIT_S))
         except ModelNotReadyError:
             clock.wait(stop, LONGEST_WAIT_S)
     return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.errors import ModelNotReadyError, OverloadedError, SourceError
-from edge.ports import Emit, Frame
+from edge.ports import Emit, Frame, Priority
 from edge.predictor import Image
 from edge.sources.clock import Clock, SystemClock
 from edge.sources.pictures import is_picture_name, printable
@@ -23,7 +23,7 @@ class Playback:
     """Emits ``fps`` frames a second from ``path``, once or in a ``loop``.
 
     Pictures of a folder, and of the folders in it, come in the order of their paths, or shuffled by ``shuffle_seed``. A
-    source that was late does not hurry to catch up.
+    source that was late does not hurry to catch up. A frame captured out of turn is a trigger, whatever ``priority``.
     """
 
     kind = "playback"
@@ -36,6 +36,7 @@ class Playback:
         fps: float,
         loop: bool = False,
         shuffle_seed: int | None = None,
+        priority: Priority = Priority.STREAM,
         clock: Clock | None = None,
     ) -> None:
         self._name = name
@@ -43,6 +44,7 @@ class Playback:
         self._period_s = 1.0 / fps
         self._loop = loop
         self._shuffle_seed = shuffle_seed
+        self._priority = priority
         self._clock = clock or SystemClock()
         self._wanted = threading.Event()
         self._playing = threading.Event()
@@ -70,22 +72,23 @@ class Playback:
         self._playing.set()
         try:
             for image, name in self._passes():
-                if not self._await_turn(due_s, stop):
+                priority = self._await_turn(due_s, stop)
+                if stop.is_set():
                     return
-                self._emit(emit, Frame(image, self._name, self._clock.now(), name=name))
+                self._emit(emit, Frame(image, self._name, self._clock.now(), name=name, priority=priority))
                 due_s = max(due_s + self._period_s, self._clock.monotonic())
         finally:
             self._playing.clear()
 
-    def _await_turn(self, due_s: float, stop: threading.Event) -> bool:
-        """Wait until a frame is due or wanted; tell whether to go on."""
+    def _await_turn(self, due_s: float, stop: threading.Event) -> Priority:
+        """Wait until a frame is due or wanted, or ``stop``; tell how urgent it is: one that is wanted is a trigger."""
         while not stop.is_set() and not self._wanted.is_set():
             left_s = due_s - self._clock.monotonic()
             if left_s <= 0:
-                break
+                return self._priority
             self._clock.wait(stop, min(left_s, GLANCE_S))
         self._wanted.clear()
-        return not stop.is_set()
+        return Priority.TRIGGER
 
     def _emit(self, emit: Emit, frame: Frame) -> None:
         try:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import ModelNotReadyError, OverloadedError, SourceError, StoppingError
+from edge.ports import Priority
 from edge.results import Result
 from edge.sources.folder import MAX_FILE_BYTES, After, WatchedFolder
 from tests.edge.sources.emissions import Emissions, Steps, nothing
@@ -48,6 +49,15 @@ def test_pictures_come_oldest_first_with_name_and_time(folder: Path) -> None:
     assert emit.names == ["c.PNG", "a.jpeg", "b.jpg"]
     assert emit.frames[1].captured_at == datetime(2026, 1, 1, tzinfo=UTC)
     assert (emit.frames[1].source, emit.frames[1].image) == ("line", b"picture")
+
+
+@pytest.mark.parametrize("priority", [Priority.STREAM, Priority.TRIGGER])
+def test_frames_have_the_priority_of_their_folder(folder: Path, priority: Priority) -> None:
+    """Every one of them."""
+    put(folder, "a.jpg")
+    emit, run = Emissions(), Steps(nothing)
+    WatchedFolder("line", folder, journal=folder.parent / "j", priority=priority, clock=run.clock).run(emit, run.stop)
+    assert [frame.priority for frame in emit.frames] == [priority]
 
 
 @pytest.mark.parametrize("name", ["notes.txt", ".hidden.jpg", "a.jpg.tmp", "a.jpg.part", "a.partial", "folder.jpg/"])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edge.errors import ModelNotReadyError, OverloadedError, SourceError
+from edge.ports import Priority
 from edge.sources.playback import Playback
 from tests.edge.sources.emissions import Emissions, SteppedClock, Steps, nothing
 
@@ -94,7 +95,7 @@ def test_what_finds_no_room_is_dropped_and_counted(pictures: Path) -> None:
 
 
 def test_a_capture_takes_the_next_frame_out_of_turn(pictures: Path) -> None:
-    """However slow the rate; before and after playing there is nothing to take."""
+    """However slow the rate, and as a trigger; before and after playing there is nothing to take."""
     emit = Emissions()
     run = Steps()
     source = Playback("feed", pictures, fps=0.001, clock=run.clock)
@@ -103,7 +104,15 @@ def test_a_capture_takes_the_next_frame_out_of_turn(pictures: Path) -> None:
     source.run(emit, run.stop)
     assert asked == [False, True, True]
     assert emit.names == ["a.png", "b.jpg", "below/c.jpg"]
+    assert [frame.priority for frame in emit.frames] == [Priority.STREAM, Priority.TRIGGER, Priority.TRIGGER]
     assert not source.capture()
+
+
+def test_a_feed_may_be_urgent_as_a_whole(pictures: Path) -> None:
+    """Its frames have the priority that the source was given."""
+    emit = Emissions()
+    Playback("feed", pictures, fps=1, priority=Priority.TRIGGER, clock=SteppedClock()).run(emit, threading.Event())
+    assert {frame.priority for frame in emit.frames} == {Priority.TRIGGER}
 
 
 @pytest.mark.parametrize(
