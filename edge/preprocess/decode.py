@@ -4,11 +4,12 @@ EXIF orientation is not applied, alpha is dropped, grey is widened, of an animat
 CMYK, palette and 1-bit pictures become what Pillow makes of them: so the models were trained, and so they are served.
 
 The format is told by its signature and handed to that one Pillow parser. ``Image.open`` would try others too and apply
-the process-wide ``Image.MAX_IMAGE_PIXELS`` with a warning; here the limit is an argument, and no global is changed.
+the process-wide ``Image.MAX_IMAGE_PIXELS`` with a warning; here the limit is an argument.
 """
 
 import io
 import re
+import traceback
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,11 @@ FORMATS: tuple[tuple[re.Pattern[bytes], type[ImageFile]], ...] = (
     (re.compile(rb"RIFF....WEBP", re.DOTALL), WebPImageFile),
 )
 """How a file begins, and the parser for it. A JPEG with several pictures in it (MPO) gives its first."""
+
+BLOCK_BYTES = 64 << 20
+"""How much memory Pillow asks for in one piece. Above 32 MiB glibc takes it from the system, untouched, and gives it
+back at once; of Pillow's own 16 MiB pieces it would keep a large picture's for itself."""
+Image.core.set_block_size(BLOCK_BYTES)  # type: ignore[attr-defined]  # in Pillow's handbook, not in its stubs
 
 
 def decode(image: bytes | NDArray[np.uint8], *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
@@ -85,8 +91,10 @@ def load(data: bytes, *, max_pixels: int) -> Image.Image:
             f"the {parser.format} picture is too large (limit {max_pixels:,} pixels): {exc}"
         ) from exc
     except MemoryError as exc:
+        traceback.clear_frames(exc.__traceback__)
         raise ImageTooLargeError("there is not enough memory to decode the picture: send a smaller one") from exc
     except Exception as exc:  # Pillow's parsers fail in many ways: SyntaxError, struct.error, KeyError, OSError ...
+        traceback.clear_frames(exc.__traceback__)  # who keeps the error must not keep 400 MB of pixels with it
         raise ImageDecodeError(f"the {parser.format} picture is damaged or cut off: {exc}") from exc
 
 

@@ -1,5 +1,6 @@
 """Decoding: Pillow's pixels, and a clear error for everything that is no whole picture of a bearable size."""
 
+import traceback
 from collections.abc import Callable
 
 import numpy as np
@@ -155,6 +156,18 @@ def test_the_limit_is_the_callers_own() -> None:
         decode(data, max_pixels=199)
     assert before == Image.MAX_IMAGE_PIXELS
     assert MAX_PIXELS == 100_000_000
+
+
+def test_an_error_keeps_no_pixels() -> None:
+    """Whoever holds on to the error of a picture that is cut off does not hold what was decoded of it."""
+    cut = p.png_header(9_000, 9_000)
+    with pytest.raises(ImageDecodeError, match="damaged or cut off") as caught:
+        decode(cut)
+    cause = caught.value.__cause__
+    assert cause is not None
+    inner = [frame for frame, _ in traceback.walk_tb(cause.__traceback__)][1:]
+    assert inner
+    assert not any(frame.f_locals for frame in inner)
 
 
 @pytest.mark.parametrize("name", BAD_ARRAYS)
