@@ -19,6 +19,7 @@ BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 MAX_SOURCES = 64
 OTHER = "other"
 OK = "ok"
+SHADOW_OUTCOMES = ("agreed", "disagreed", "failed", "skipped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,13 @@ class Metrics:
             f"{PREFIX}_model_swaps", "Versions that were swapped in or refused.", ("outcome",), registry=self._registry
         )
         self._accepted, self._refused = swaps.labels("accepted"), swaps.labels("refused")
+        shadow = Counter(
+            f"{PREFIX}_shadow_frames",
+            "Live frames that a version on trial was to answer too.",
+            ("outcome",),
+            registry=self._registry,
+        )
+        self._shadow = {outcome: shadow.labels(outcome) for outcome in SHADOW_OUTCOMES}
         self._registry.register(_Looked(snapshot, version))
         ProcessCollector(registry=self._registry)
 
@@ -109,6 +117,10 @@ class Metrics:
     def refused(self) -> None:
         """Count a version that was refused."""
         self._refused.inc()
+
+    def shadowed(self, outcome: str) -> None:
+        """Count a frame that a version on trial was to answer too; ``outcome`` is one of ``SHADOW_OUTCOMES``."""
+        self._shadow[outcome].inc()
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format, version 0.0.4."""

@@ -99,6 +99,15 @@ def test_swaps_and_refusals_are_counted() -> None:
     assert value(metrics, "model_swaps_total", outcome="refused") == 2
 
 
+def test_frames_of_a_trial_are_counted() -> None:
+    """How many frames a version on trial agreed on, and how many it was spared; all series are there from the start."""
+    metrics = Metrics(snapshot=Snapshot)
+    for outcome in ("agreed", "agreed", "skipped"):
+        metrics.shadowed(outcome)
+    found = {o: value(metrics, "shadow_frames_total", outcome=o) for o in ("agreed", "disagreed", "failed", "skipped")}
+    assert found == {"agreed": 2, "disagreed": 0, "failed": 0, "skipped": 1}
+
+
 def test_senders_cannot_grow_the_metrics() -> None:
     """MQTT senders choose source names; from a bound on they are counted together."""
     metrics = Metrics(snapshot=Snapshot)
