@@ -37,7 +37,9 @@ BOLD, DIM, RESET = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 LEVEL_COLOURS = {"warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
 
 _SECRET_NAME = re.compile(r"password|passwd|secret|token|authorization|credential|api_?key|private_?key", re.IGNORECASE)
-_SECRET_TEXT = re.compile(r"((?:Bearer|Basic)\s+)[^\s'\",]+|(://[^/\s:@]*:)[^/\s@]+(?=@)", re.IGNORECASE)
+_SECRET_TEXT = re.compile(
+    r"((?:Bearer|Basic)\s+)[^\s'\",]+|(://[^/\s:@]*:)[^/\s@]+(?=@)|(aedge_)[\w-]{43}", re.IGNORECASE
+)
 
 logger = logging.getLogger(__name__)
 
@@ -171,7 +173,7 @@ class _Mask:
         return value
 
     def _text(self, text: str) -> str:
-        masked = _SECRET_TEXT.sub(lambda found: (found[1] or found[2]) + MASK, text)
+        masked = _SECRET_TEXT.sub(lambda found: (found[1] or found[2] or found[3]) + MASK, text)
         return self._known.sub(MASK, masked) if self._known else masked
 
 

@@ -46,7 +46,7 @@ class Rate:
 
 
 def address_of(client: tuple[str, int] | None) -> str:
-    """Return what tells clients' addresses apart: of IPv6 the first 64 bits, since one machine has the rest to itself."""
+    """Return what tells clients' addresses apart: of IPv6 the first 64 bits, for one machine has the rest to itself."""
     host = client[0] if client else ""
     if ":" not in host:
         return host

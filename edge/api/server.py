@@ -6,7 +6,7 @@ import logging
 import socket
 import threading
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 import uvloop
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from edge.api.feed import Feed
+from edge.api.tls import HANDSHAKE_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, ServerTls
 from edge.errors import ConfigError
 
 BACKLOG = 512
@@ -30,22 +31,24 @@ logger = logging.getLogger(__name__)
 class HttpServer:
     """Serves ``app`` on ``host`` and ``port`` (0: any free one). Binds when made; serves from ``start`` to ``close``.
 
-    ``feed`` is closed first when stopping, so that clients that watch results do not hold up the end.
+    ``feed`` is closed first when stopping, so that clients that watch results do not hold up the end. With ``tls`` it
+    speaks HTTPS.
     Raises ConfigError where the address cannot be bound.
     """
 
-    def __init__(self, app: ASGIApp, *, feed: Feed, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, *, feed: Feed, host: str, port: int, tls: ServerTls | None = None) -> None:
         self._feed = feed
         self._socket = bind(host, port)
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
-        self._server = _Server(_config(app))
+        self._scheme = "https" if tls else "http"
+        self._server = _Server(_config(app, tls))
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
 
     @property
     def url(self) -> str:
         """Where it answers, ending in a slash."""
         host, port = self.address
-        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+        return f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
 
     @property
     def alive(self) -> bool:
@@ -84,7 +87,7 @@ class HttpServer:
 
     def _run(self) -> None:
         try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            with asyncio.Runner(loop_factory=_Loop) as runner:
                 runner.run(self._server.serve(sockets=[self._socket]))
         finally:
             self._socket.close()
@@ -123,7 +126,7 @@ def _remedy(error: OSError) -> str:
     return remedies.get(error.errno or 0, str(error.strerror))
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, tls: ServerTls | None) -> uvicorn.Config:
     """Return uvicorn's settings. It logs through stdlib logging as it is set up, and not each request."""
     return uvicorn.Config(
         app,
@@ -137,7 +140,18 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         proxy_headers=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
+        ssl_context_factory=(lambda _config, _default: tls.context) if tls else None,
     )
+
+
+class _Loop(uvloop.Loop):
+    """Bounds what a TLS connection may take before it is one and after it was one; uvicorn passes no such bounds."""
+
+    async def create_server(self, *arguments: Any, **options: Any) -> Any:
+        """Listen."""
+        if options.get("ssl") is not None:
+            options |= {"ssl_handshake_timeout": HANDSHAKE_TIMEOUT_S, "ssl_shutdown_timeout": SHUTDOWN_TIMEOUT_S}
+        return await super().create_server(*arguments, **options)
 
 
 class _Server(uvicorn.Server):

@@ -12,6 +12,7 @@ from typing import TextIO
 from edge.api.feed import Feed
 from edge.api.server import HttpServer
 from edge.config import Config
+from edge.config.network import HttpSection
 from edge.console import Console
 from edge.daemon.control import DaemonControl
 from edge.daemon.inputs import start_sources, supervise_sources
@@ -40,6 +41,7 @@ class Daemon:
     shape: str
     server: HttpServer | None
     messaging: Messaging | None
+    http: HttpSection
 
     def alive(self) -> bool:
         """Tell whether what must live for the daemon to be of use does."""
@@ -76,7 +78,7 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
         observers=observers,
         publish_answers=config.http.publish,
     )
-    server = start_http(config, stack, delivery=delivery, control=control, feed=feed, metrics=metrics)
+    server = start_http(config, stack, delivery=delivery, control=control, status=status, feed=feed, metrics=metrics)
     rollout = make_rollout(config, store, executor, control, metrics)
     sources = supervise_sources(config, delivery.emit, messaging)
     control.follow(rollout, sources)
@@ -89,7 +91,7 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
     watch.now()
     start_sources(sources, stack)
     control.announce()
-    return Daemon(control, console, shape, server, messaging)
+    return Daemon(control, console, shape, server, messaging, config.http)
 
 
 def _connect(messaging: Messaging, control: DaemonControl, stack: ExitStack) -> None:

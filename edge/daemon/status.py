@@ -1,7 +1,7 @@
 """What the daemon says of itself: over HTTP, in the MQTT state, in the metrics. JSON-ready, nothing secret in it."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -47,6 +47,11 @@ class Status:
         self._sources: Sequence[Supervised] = ()
         self._started = time.monotonic()
         self._stopping = False
+        self._standing: Sequence[Callable[[], Sequence[str]]] = ()
+
+    def also(self, standing: Callable[[], Sequence[str]]) -> None:
+        """Tell these warnings too from now on."""
+        self._standing = (*self._standing, standing)
 
     def follow(self, rollout: Rollout, sources: Sequence[Supervised]) -> None:
         """Tell of a rollout and sources too from now on."""
@@ -81,6 +86,7 @@ class Status:
             found.append(self._rollout.unsaved)
         if self._messaging is not None and self._messaging.publisher.problem:
             found.append(self._messaging.publisher.problem)
+        found += [text for told in self._standing for text in told()]
         found += [f"source {s['name']}: {s['reason']}" for s in self._source_states() if s.get("reason")]
         return found
 

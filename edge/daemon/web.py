@@ -1,34 +1,33 @@
 """The HTTP face, as the configuration says."""
 
-import socket
+import logging
 from contextlib import ExitStack
 
-from edge.api.access import Access
 from edge.api.app import create_app
 from edge.api.feed import Feed
 from edge.api.limits import Limits
 from edge.api.server import HttpServer
-from edge.config import Config, is_loopback
-from edge.config.network import HttpSection
+from edge.config import Config
 from edge.daemon.control import DaemonControl
+from edge.daemon.security import Security, exposure
+from edge.daemon.status import Status
 from edge.execution.delivery import Delivery
 from edge.metrics import Metrics
-from edge.tokens import KnownTokens
 
 MIB = 1 << 20
 
-
-def access_of(http: HttpSection) -> Access:
-    """Return who may ask for what. Raises ConfigError where the tokens cannot be read."""
-    if http.asks_for_token:
-        token = http.token.get_secret_value() if http.token else None
-        return Access(KnownTokens(token, http.tokens_file), http.rate_limit)
-    own = ("localhost", http.host, socket.gethostname()) if is_loopback(http.host) else None
-    return Access(rate=http.rate_limit, names=own)
+_log = logging.getLogger(__name__)
 
 
 def start_http(
-    config: Config, stack: ExitStack, *, delivery: Delivery, control: DaemonControl, feed: Feed, metrics: Metrics
+    config: Config,
+    stack: ExitStack,
+    *,
+    delivery: Delivery,
+    control: DaemonControl,
+    status: Status,
+    feed: Feed,
+    metrics: Metrics,
 ) -> HttpServer | None:
     """Bind and serve until the stack is undone; None where HTTP is switched off. Raises ConfigError."""
     if not config.http.enabled:
@@ -38,17 +37,21 @@ def start_http(
         max_images=config.http.max_images,
         deadline_s=config.http.deadline_s,
     )
+    security = Security(config.http)
+    for warning in exposure(config.http):
+        _log.warning(warning)
+    status.also(security.warnings)
     app = create_app(
         submit=delivery.submit,
         control=control,
         feed=feed,
         metrics=metrics.render,
         limits=limits,
-        access=access_of(config.http),
+        access=security.access,
         device=config.mqtt.device,
         observe=metrics.observe_request,
     )
-    server = HttpServer(app, feed=feed, host=config.http.host, port=config.http.port)
+    server = HttpServer(app, feed=feed, host=config.http.host, port=config.http.port, tls=security.tls)
     stack.callback(server.close)
     server.start()
     return server

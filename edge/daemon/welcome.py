@@ -1,5 +1,8 @@
 """What the daemon says when it is up: what runs, and where to look."""
 
+import shlex
+
+from edge.config.network import HttpSection
 from edge.console import banner
 from edge.daemon.composition import Daemon
 
@@ -24,9 +27,15 @@ def _places(daemon: Daemon) -> list[tuple[str, str]]:
         url = daemon.server.url
         places.append(("page", url))
         places.append(("docs", f"{url}docs"))
-        places.append(("predict", f"curl --data-binary @picture.jpg {url}v1/predict"))
+        places.append(("predict", f"curl {_options(daemon.http)}--data-binary @picture.jpg {url}v1/predict"))
     if daemon.messaging is not None:
         at, topics = daemon.messaging, daemon.messaging.topics
         places.append(("results", f"mosquitto_sub -h {at.host} -p {at.port} -t '{topics.root}/+/result'"))
         places.append(("pictures", f"mosquitto_pub -h {at.host} -p {at.port} -t {topics.root}/me/image -f picture.jpg"))
     return places
+
+
+def _options(http: HttpSection) -> str:
+    """Return what curl must be told to be let in; the token itself is never shown."""
+    trust = f"--cacert {shlex.quote(str(http.cert_file))} " if http.cert_file else ""
+    return trust + ('-H "Authorization: Bearer $TOKEN" ' if http.asks_for_token else "")

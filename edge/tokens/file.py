@@ -167,6 +167,7 @@ def _locked(path: Path) -> Iterator[None]:
     """Keep other writers out. The lock lies beside the file, which is replaced; it ends with the process."""
     descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
     try:
+        _give_to_daemon(descriptor, path)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
