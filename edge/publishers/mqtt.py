@@ -76,6 +76,7 @@ class MqttPublisher:
         self._close_by = 0.0
         self._problem: str | None = None
         self._window = Window(outbox, settings.topics, settings.window)
+        self._turns = 0
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
 
     def start(self) -> None:
@@ -110,6 +111,15 @@ class MqttPublisher:
         """Have matching messages given to ``deliver``: from the next connection on, so call it before ``start``."""
         added = (*self._subscriptions, Subscription(pattern, deliver, qos))
         self._subscriptions = tuple(sorted(added, key=lambda subscription: subscription.wildcards))
+
+    @property
+    def turns(self) -> int:
+        """Rises with each event that the publisher's thread sees; ``nudge`` gives it one."""
+        return self._turns
+
+    def nudge(self) -> None:
+        """Give an idle thread something to see, so that ``turns`` tells whether it works."""
+        self._wake()
 
     @property
     def connected(self) -> bool:
@@ -155,6 +165,7 @@ class MqttPublisher:
         failures = 0
         while not self._closing.is_set():
             began = time.monotonic()
+            self._turns += 1
             came_up = self._serve_one_connection()
             failures = 0 if came_up and time.monotonic() - began > BRIEF_S else failures + 1
             self._closing.wait(self._pause_s(failures))
@@ -193,6 +204,8 @@ class MqttPublisher:
                 source, event = self._events.get(timeout=left)
             except queue.Empty:
                 return None
+            finally:
+                self._turns += 1
             if source is None:
                 self._awake.clear()
             if source in {None, connection}:

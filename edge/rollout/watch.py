@@ -8,13 +8,16 @@ _log = logging.getLogger(__name__)
 
 
 class Watch:
-    """Calls ``check`` every ``poll_s`` seconds, or at once when asked, in a thread of its own."""
+    """Calls ``first`` once, then ``check`` every ``poll_s`` seconds or at once when asked, in a thread of its own."""
 
-    def __init__(self, check: Callable[[], None], *, poll_s: float) -> None:
+    def __init__(self, check: Callable[[], None], *, poll_s: float, first: Callable[[], None] = lambda: None) -> None:
         self._check = check
         self._poll_s = poll_s
+        self._first = first
         self._wake = threading.Event()
         self._stopping = False
+        self.looks = 0
+        """How many looks are over, ``first`` too."""
         self._thread = threading.Thread(target=self._run, name="rollout")
         self._thread.start()
 
@@ -22,19 +25,25 @@ class Watch:
         """Check at once."""
         self._wake.set()
 
-    def close(self) -> None:
-        """Stop after the check under way."""
+    @property
+    def alive(self) -> bool:
+        """Whether it looks."""
+        return self._thread.is_alive()
+
+    def close(self, *, timeout_s: float | None = None) -> None:
+        """Stop after the check under way; one that takes longer than ``timeout_s`` is left behind."""
         self._stopping = True
         self._wake.set()
-        self._thread.join()
+        self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        while True:
-            self._wake.wait(self._poll_s)
-            self._wake.clear()
-            if self._stopping:
-                return
+        look = self._first
+        while not self._stopping:
             try:
-                self._check()
+                look()
             except Exception:  # noqa: BLE001 - logged with its traceback; a fault in one look must not end the following
                 _log.exception("the look into the registry failed unexpectedly")
+            look = self._check
+            self.looks += 1
+            self._wake.wait(self._poll_s)
+            self._wake.clear()

@@ -59,6 +59,11 @@ class SupervisedSource:
         """The source's name."""
         return self._source.name
 
+    @property
+    def alive(self) -> bool:
+        """Whether it is looked after: its thread runs, or the source has come to its end."""
+        return self._thread.is_alive() or self._state == "ended"
+
     def start(self) -> None:
         """Begin."""
         self._thread.start()
