@@ -4,7 +4,7 @@ import json
 import random
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from tests.edge.publishers.listener import Listener
 from tests.fakes import CREATED_AT, GraphOptions, make_bundle
 from tests.faults.ledger import Ledger, read_results
 from tests.faults.proxy import RecordingProxy
+from tests.faults.tally import Tally
 from tests.mosquitto import Mosquitto, until
 
 DEVICE = "press-7"
@@ -24,6 +25,7 @@ ROOT = f"automl-edge/{DEVICE}"
 KEEPALIVE_S = 2
 DRAIN_S = 60.0
 WITNESS_S = 3.0
+RESULT_S = 30.0
 
 
 def steady_port() -> int:
@@ -53,13 +55,13 @@ class Testbed:
         storage: Path | None = None,
         wrapper: tuple[str, ...] = (),
         graph: GraphOptions = GraphOptions(),
-        **environment: str,
+        environment: Mapping[str, str] = {},
     ) -> None:
         self.folder = folder
         self.inbox = folder / "inbox"
         self.storage = storage or folder / "var"
         self.registry = folder / "models"
-        self.environment = environment
+        self.environment = dict(environment)
         self.wrapper = wrapper
         self.lives = 0
         self._graph = graph
@@ -133,6 +135,28 @@ class Testbed:
     def status(self) -> Any:
         """Return /v1/status."""
         return self.daemon.status()
+
+    def first_result_s(self, since: float, *, within_s: float = RESULT_S) -> float:
+        """Wait for the first result acknowledged after ``since`` (monotonic); return how long after it came."""
+        recording = self.proxy.recording
+        until(lambda: recording.last_result_at > since, within_s=within_s, what="a result after the fault")
+        return recording.first_result_after(since) - since
+
+    def account(self, fault: str, times: int, pictures: Set[tuple[str, str]]) -> Tally:
+        """Wait until everything is delivered and return what became of the owed ``pictures``."""
+        self.drain()
+        self.settle_witness()
+        ledger = self.ledger()
+        return Tally(
+            fault,
+            times=times,
+            produced=len(pictures),
+            delivered=ledger.delivered(pictures),
+            duplicated=ledger.duplicated,
+            lost=len(ledger.missing(pictures)),
+            lost_by_broker=ledger.lost_by_broker(),
+            problems=tuple(ledger.problems()),
+        )
 
     def settle_witness(self) -> None:
         """Give the witness time to get what the broker has for it."""

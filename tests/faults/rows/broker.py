@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.faults.tally import Scale, Tally
 from tests.faults.testbed import ROOT, Testbed
@@ -13,7 +13,6 @@ TITLE = "broker and network"
 TIMES = 20
 RECOVERY_S = 3.0
 """The promise: this long after the broker is back, at most, results arrive again."""
-RETURN_S = 30.0
 CALM_S = 0.4
 
 USERS = {"daemon": ("edge", "right"), "witness": ("witness", "seen"), "sender": ("sender", "sent")}
@@ -69,12 +68,15 @@ def _suffer(fault: Fault, scale: Scale) -> Tally:
                 time.sleep(CALM_S * (1 + chance.random()))
                 waits.append(_once(fault, bed, chance.uniform(0.2, fault.longest_s)))
         bed.drain()
-        tally = _tally(fault, bed, owed(http, folder), camera.owed)
+        taken = {("camera", name) for name in bed.proxy.recording.pictures_handed}
+        tally = bed.account(fault.name, times, owed(http, folder) | (camera.owed & taken))
     slow = [
         f"a result came {wait:.1f} s after the end, promised are {RECOVERY_S}" for wait in waits if wait > RECOVERY_S
     ]
     silent = [f"HTTP answered {http.answers}"] if set(http.answers) != {200} else []
-    counted = Tally(**{**tally.as_json(), "times": times, "recovery_s": round(max(waits), 2)})
+    # a picture that the broker took and forgot never came to the device
+    forgotten = tally.lost_by_broker + len(camera.owed - taken)
+    counted = replace(tally, recovery_s=round(max(waits), 2), lost_by_broker=forgotten)
     return counted.with_problems([*slow[:1], *silent])
 
 
@@ -84,22 +86,4 @@ def _once(fault: Fault, bed: Testbed, lasting_s: float) -> float:
     time.sleep(lasting_s)
     fault.heal(bed)
     back = time.monotonic()
-    until(lambda: bed.proxy.recording.last_result_at > back, within_s=RETURN_S, what="a result after the fault")
-    return bed.proxy.recording.first_result_after(back) - back
-
-
-def _tally(fault: Fault, bed: Testbed, sure: frozenset[tuple[str, str]], sent: set[tuple[str, str]]) -> Tally:
-    """Account for ``sure`` and for those pictures among ``sent`` that the broker passed on to the device."""
-    bed.settle_witness()
-    ledger = bed.ledger()
-    taken = {("camera", name) for name in bed.proxy.recording.pictures_handed}
-    pictures = sure | (sent & taken)
-    return Tally(
-        fault.name,
-        produced=len(pictures),
-        delivered=ledger.delivered(pictures),
-        duplicated=ledger.duplicated,
-        lost=len(ledger.missing(pictures)),
-        lost_by_broker=ledger.lost_by_broker() + len(sent - taken),
-        problems=tuple(ledger.problems()),
-    )
+    return bed.first_result_s(back)
