@@ -72,6 +72,10 @@ class Model:
 class Executor(Protocol):
     """Runs pictures through the present model: as lanes or as a pipeline, behind one interface."""
 
+    @property
+    def shape(self) -> str:
+        """``lanes`` or ``pipeline``; ``auto`` where the first model is still to decide."""
+
     def submit(
         self, image: Image, *, deadline_s: float | None = None, priority: Priority = Priority.REQUEST
     ) -> Future[Outcome]:
@@ -97,6 +101,9 @@ class Executor(Protocol):
     @property
     def capacity(self) -> int:
         """How many pictures may be queued."""
+
+    def full(self, priority: Priority) -> float | None:
+        """Return in how many seconds to come again where there is no room for ``priority``; None where there is."""
 
     def close(self, *, timeout_s: float = 10.0) -> None:
         """Take no new work, finish what was accepted, stop the threads. Work left after ``timeout_s`` fails."""

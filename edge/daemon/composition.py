@@ -6,6 +6,7 @@ new frames first, answers requests in flight, empties the executor, says goodbye
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from typing import TextIO
 
@@ -21,13 +22,13 @@ from edge.daemon.models import make_rollout
 from edge.daemon.status import Identity, Status
 from edge.daemon.web import start_http
 from edge.execution.delivery import Delivery
-from edge.execution.shapes import Shape, make_executor
+from edge.execution.shapes import Shape, ShapedByModel, make_executor
 from edge.metrics import Metrics
-from edge.ports import Observer
+from edge.ports import Executor, Model, Observer
 from edge.publishers.commands import Commands
 from edge.registry.store import Store
 from edge.rollout import Watch
-from edge.session import CUDA, available_providers, usable_cores
+from edge.session import CPU, usable_cores
 
 MIB = 1 << 20
 
@@ -38,7 +39,6 @@ class Daemon:
 
     control: DaemonControl
     console: Console
-    shape: str
     server: HttpServer | None
     messaging: Messaging | None
     http: HttpSection
@@ -54,17 +54,9 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
     stack.callback(console.close)
     store = stack.enter_context(Store(config.storage.path))
     messaging = open_messaging(config.mqtt, stack) if config.mqtt.enabled else None
-    shape = choose_shape(config)
-    executor = make_executor(
-        shape,
-        workers=config.batching.lanes or usable_cores(),
-        max_pictures=config.batching.queue_size,
-        max_bytes=config.batching.queue_mb * MIB,
-        max_batch_size=config.batching.max_batch_size or max(config.session.batch_sizes),
-        max_batch_delay_s=config.batching.max_batch_delay_ms / 1e3,
-    )
+    executor = open_executor(config)
     stack.callback(executor.close)
-    identity = Identity(metadata.version("automl-edge"), config.mqtt.device, shape)
+    identity = Identity(metadata.version("automl-edge"), config.mqtt.device)
     status = Status(identity, executor=executor, messaging=messaging)
     control = DaemonControl(status, messaging=messaging)
     feed, metrics = Feed(), Metrics(snapshot=status.snapshot, version=identity.version)
@@ -91,7 +83,7 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
     watch.now()
     start_sources(sources, stack)
     control.announce()
-    return Daemon(control, console, shape, server, messaging, config.http)
+    return Daemon(control, console, server, messaging, config.http)
 
 
 def _connect(messaging: Messaging, control: DaemonControl, stack: ExitStack) -> None:
@@ -102,8 +94,21 @@ def _connect(messaging: Messaging, control: DaemonControl, stack: ExitStack) -> 
     stack.callback(commands.close)
 
 
-def choose_shape(config: Config) -> Shape:
-    """Return ``lanes`` or ``pipeline``: the configured shape, else the one for the device that is to run."""
+def open_executor(config: Config) -> Executor:
+    """Return the executor as configured; with ``shape = "auto"`` the first model's provider decides."""
+    make = partial(
+        make_executor,
+        workers=config.batching.lanes or usable_cores(),
+        max_pictures=config.batching.queue_size,
+        max_bytes=config.batching.queue_mb * MIB,
+        max_batch_size=config.batching.max_batch_size or max(config.session.batch_sizes),
+        max_batch_delay_s=config.batching.max_batch_delay_ms / 1e3,
+    )
     if config.batching.shape != "auto":
-        return config.batching.shape
-    return "pipeline" if config.session.device != "cpu" and CUDA in available_providers() else "lanes"
+        return make(config.batching.shape)
+    return ShapedByModel(make, suits=suitable_shape, max_pictures=config.batching.queue_size)
+
+
+def suitable_shape(model: Model) -> Shape:
+    """Return the shape that suits the provider which really runs the model."""
+    return "lanes" if model.session.provider == CPU else "pipeline"

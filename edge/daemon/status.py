@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from edge.daemon.messaging import Messaging
 from edge.metrics import Snapshot
-from edge.ports import Executor
+from edge.ports import Executor, Priority
 from edge.results import model_json
 from edge.rollout import Rollout
 from edge.session import OnnxSession
@@ -29,11 +29,10 @@ class Supervised(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who this daemon is: product version, device name, the shape of execution."""
+    """Who this daemon is: product version, device name."""
 
     version: str
     device: str
-    shape: str
 
 
 class Status:
@@ -104,9 +103,10 @@ class Status:
             "provider": self._provider(),
             "session": self._session(),
             "execution": {
-                "shape": self.identity.shape,
+                "shape": self._executor.shape,
                 "queued": self._executor.queued,
                 "capacity": self._executor.capacity,
+                "overloaded": self._executor.full(Priority.REQUEST) is not None,
             },
             "sources": self._source_states(),
             "mqtt": self._broker(),

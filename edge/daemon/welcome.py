@@ -16,7 +16,7 @@ def welcome(daemon: Daemon) -> str:
         runs += " (unproven)"
     title = f"automl-edge {status['version']} on {status['device']}: {runs}"
     if status["provider"]:
-        title += f", {status['provider']}, {daemon.shape}"
+        title += f", {status['provider']}, {status['execution']['shape']}"
     notes = "".join(f"\n  ! {note}" for note in (*status["problems"], *status["warnings"]))
     return banner(title, _places(daemon)) + notes
 

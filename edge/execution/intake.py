@@ -70,7 +70,7 @@ class Intake:
             raise
         return job.future
 
-    def room(self, priority: Priority) -> float | None:
+    def full(self, priority: Priority) -> float | None:
         """Return in how many seconds to come again where there is no room for ``priority``; None where there is."""
         return self.admission.full(priority)
 

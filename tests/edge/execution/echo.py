@@ -11,11 +11,11 @@ from edge.errors import ImageDecodeError, InferenceError
 from edge.execution.admission import Admission
 from edge.execution.lanes import Lanes
 from edge.execution.pipeline import Pipeline
-from edge.ports import Model
+from edge.execution.shapes import Shape, ShapedByModel
+from edge.ports import Executor, Model
 from edge.predictor import BatchF32, Image, OutputsF32, Predictor, TensorF32
 from edge.results import Classification, ModelRef, Outcome
 
-Shape = Lanes | Pipeline
 POISON = 666
 """The picture on which the session fails, alone or in a batch."""
 
@@ -76,17 +76,24 @@ def pipeline(*, queue_size: int = 1000, queue_bytes: int = 1 << 20, workers: int
     )
 
 
-SHAPES: dict[str, Callable[..., Shape]] = {"lanes": lanes, "pipeline": pipeline}
+def by_model(*, suits: Shape = "lanes", queue_size: int = 1000, **options: int) -> ShapedByModel:
+    makes: dict[Shape, Callable[..., Executor]] = {"lanes": lanes, "pipeline": pipeline}
+    return ShapedByModel(
+        lambda shape: makes[shape](queue_size=queue_size, **options), suits=lambda _: suits, max_pictures=queue_size
+    )
+
+
+SHAPES: dict[str, Callable[..., Executor]] = {"lanes": lanes, "pipeline": pipeline, "by model": by_model}
 
 
 @contextmanager
-def serving(shape: Shape, model: Model | None = None) -> Iterator[Shape]:
+def serving(executor: Executor, model: Model | None = None) -> Iterator[Executor]:
     """Give an executor that serves ``model`` and close it."""
-    shape.swap(model or echo_model())
+    executor.swap(model or echo_model())
     try:
-        yield shape
+        yield executor
     finally:
-        shape.close(timeout_s=5)
+        executor.close(timeout_s=5)
 
 
 def label(outcome: Outcome) -> str:

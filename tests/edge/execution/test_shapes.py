@@ -1,4 +1,4 @@
-"""Both shapes of execution keep the same promises: one suite for lanes and pipeline."""
+"""All executors keep the same promises: one suite for lanes, pipeline, and the one that a model shapes."""
 
 import threading
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from edge.errors import (
     StoppingError,
 )
 from edge.results import Outcome
-from tests.edge.execution.echo import POISON, SHAPES, EchoSession, Shape, echo_model, label, serving
+from tests.edge.execution.echo import POISON, SHAPES, EchoSession, echo_model, label, serving
 
 
 @pytest.fixture(params=SHAPES)
@@ -228,7 +228,7 @@ def _check(step: int | str, future: Future[Outcome]) -> None:
 
 def test_the_executor_fixture_is_closed(kind: str) -> None:
     """Closing twice is harmless."""
-    executor: Shape = SHAPES[kind]()
+    executor = SHAPES[kind]()
     executor.close()
     executor.close()
     assert executor.queued == 0
