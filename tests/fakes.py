@@ -89,7 +89,8 @@ def encoded(image: NDArray[np.uint8], kind: str = "PNG") -> bytes:
 class GraphOptions:
     """What the fake classifier's graph expects; ``slowness`` is the number of 256 x 256 products that each run adds.
 
-    ``classes`` may be a name: then the graph does not tell how many it has.
+    ``classes`` may be a name: then the graph does not tell how many it has. ``brittle`` fails on a bright picture (mean
+    over 0.6), as graphs do whose indices depend on what they see.
     """
 
     range: Range = "imagenet"
@@ -101,6 +102,7 @@ class GraphOptions:
     classes: Dimension | None = None
     opset: int = 17
     slowness: int = 0
+    brittle: bool = False
 
 
 def _to_unit(options: GraphOptions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -141,6 +143,16 @@ def _slow_nodes(slowness: int) -> list[Any]:
     ]
 
 
+def _brittle_nodes() -> list[Any]:
+    """Return nodes that look up ``checked_bias`` in a table of one row, and past its end for a bright picture."""
+    return [
+        helper.make_node("ReduceMean", ["p"], ["brightness"], keepdims=0),
+        helper.make_node("Greater", ["brightness", "limit"], ["is_bright"]),
+        helper.make_node("Cast", ["is_bright"], ["row_number"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["table", "row_number"], ["checked_bias"]),
+    ]
+
+
 def write_graph(path: Path, options: GraphOptions = GraphOptions()) -> None:
     """Write the fake classifier as an ONNX file."""
     scale, shift = _to_unit(options)
@@ -152,6 +164,8 @@ def write_graph(path: Path, options: GraphOptions = GraphOptions()) -> None:
         "colours": np.ascontiguousarray(protos)[np.newaxis],
         "gain": np.array(-GAIN, np.float32),
         "bias": np.array(GAIN * RADIUS**2, np.float32),
+        "limit": np.array(0.6, np.float32),
+        "table": np.array([GAIN * RADIUS**2], np.float32),
         "last": np.array([2], np.int64),
         "as_row": np.array([-1, 1, 3], np.int64),
     }
@@ -165,7 +179,10 @@ def write_graph(path: Path, options: GraphOptions = GraphOptions()) -> None:
         helper.make_node("Mul", ["difference", "difference"], ["squares"]),
         helper.make_node("ReduceSum", ["squares", "last"], ["distance"], keepdims=0),
         helper.make_node("Mul", ["distance", "gain"], ["weighted"]),
-        helper.make_node("Add", ["weighted", "bias"], ["fast_logits" if slow else "logits"]),
+        *(_brittle_nodes() if options.brittle else []),
+        helper.make_node(
+            "Add", ["weighted", "checked_bias" if options.brittle else "bias"], ["fast_logits" if slow else "logits"]
+        ),
         *slow,
         *(helper.make_node("Identity", ["logits"], [name]) for name in options.outputs),
     ]

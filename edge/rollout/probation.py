@@ -23,7 +23,7 @@ FAULT = InferenceError.__name__
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class Faults:
     """How many pictures reached a model, on how many it failed, and its last words."""
 
     pictures: int = 0
@@ -44,14 +44,14 @@ class Tally:
         return {"pictures": self.pictures, "failures": self.failures}
 
 
-def tallied(before: Tally, outcome: Outcome) -> Tally:
-    """Return the tally with one picture more, or the same one for a picture that did not reach the model."""
+def counted(before: Faults, outcome: Outcome) -> Faults:
+    """Return the counts with one picture more, or the same one for a picture that did not reach the model."""
     prediction = outcome.prediction
     if not isinstance(prediction, Failure):
-        return Tally(before.pictures + 1, before.failures, before.reason)
+        return Faults(before.pictures + 1, before.failures, before.reason)
     if prediction.kind != FAULT:
         return before
-    return Tally(before.pictures + 1, before.failures + 1, prediction.detail)
+    return Faults(before.pictures + 1, before.failures + 1, prediction.detail)
 
 
 class ProbationWatch:
@@ -75,7 +75,7 @@ class ProbationWatch:
         self._clock = clock
         self._lock = threading.Lock()
         self._ref: ModelRef | None = None
-        self._tally = Tally()
+        self._faults = Faults()
         self._ends = 0.0
         self._until = datetime.min.replace(tzinfo=UTC)
         self._verdict: Verdict | None = None
@@ -84,7 +84,7 @@ class ProbationWatch:
         """Watch ``model``, which serves from now on; the one before is forgotten."""
         with self._lock:
             self._ref = model.ref if self._span_s > 0 else None
-            self._tally, self._verdict = Tally(), None
+            self._faults, self._verdict = Faults(), None
             self._ends = self._clock() + self._span_s
             self._until = datetime.now(UTC) + timedelta(seconds=self._span_s)
 
@@ -114,7 +114,7 @@ class ProbationWatch:
             return {
                 "name": self._ref.name,
                 "version": self._ref.version,
-                **self._tally.figures(),
+                **self._faults.figures(),
                 "until": instant(self._until),
             }
 
@@ -129,6 +129,6 @@ class ProbationWatch:
         if self._over:
             self._ref = None
             return False
-        self._tally = tallied(self._tally, outcome)
-        self._verdict = self._tally.breach(self._max_failure_share)
+        self._faults = counted(self._faults, outcome)
+        self._verdict = self._faults.breach(self._max_failure_share)
         return self._verdict is not None
