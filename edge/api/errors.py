@@ -127,6 +127,8 @@ def _retry_header(error: EdgeError) -> Iterator[tuple[str, str]]:
     seconds = error.retry_after_s if isinstance(error, OverloadedError) else RETRY_AFTER_S.get(type(error))
     if seconds is not None:
         yield "Retry-After", str(max(1, math.ceil(seconds)))
+    if isinstance(error, errors.StoppingError):
+        yield "Connection", "close"  # so that no client sends its next request into a connection that is being closed
 
 
 async def _edge_error(request: Request, error: Exception) -> Response:

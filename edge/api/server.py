@@ -5,6 +5,7 @@ import errno
 import logging
 import socket
 import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -43,6 +44,9 @@ class HttpServer:
         self._scheme = "https" if tls else "http"
         self._server = _Server(_config(app, tls))
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.beats = 0
+        """Rises each time that the event loop has answered ``ask_beat``."""
 
     @property
     def url(self) -> str:
@@ -54,6 +58,15 @@ class HttpServer:
     def alive(self) -> bool:
         """Whether it serves."""
         return self._thread.is_alive()
+
+    def ask_beat(self) -> None:
+        """Have the event loop count a beat when it comes to it; nothing where it has ended."""
+        if self._loop is not None:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._beat)
+
+    def _beat(self) -> None:
+        self.beats += 1
 
     def start(self) -> None:
         """Serve; return once requests are answered."""
@@ -88,6 +101,7 @@ class HttpServer:
     def _run(self) -> None:
         try:
             with asyncio.Runner(loop_factory=_Loop) as runner:
+                self._loop = runner.get_loop()
                 runner.run(self._server.serve(sockets=[self._socket]))
         finally:
             self._socket.close()
