@@ -20,6 +20,7 @@ from edge.daemon.inputs import start_sources, supervise_sources
 from edge.daemon.messaging import Messaging, open_messaging
 from edge.daemon.models import make_rollout
 from edge.daemon.status import Identity, Status
+from edge.daemon.trials import open_trials
 from edge.daemon.web import start_http
 from edge.execution.delivery import Delivery
 from edge.execution.shapes import Shape, ShapedByModel, make_executor
@@ -63,15 +64,17 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
     observers: list[Observer] = [feed.observe, metrics.observe]
     if config.log.results == "true" or (config.log.results == "auto" and stream.isatty()):
         observers.append(console.observe)
+    trials = open_trials(config, stack, executor=executor, metrics=metrics, wake=control.reload)
     delivery = Delivery(
         executor,
         device=config.mqtt.device,
         publishers=[messaging.publisher] if messaging else [],
         observers=observers,
+        witnesses=trials.witnesses,
         publish_answers=config.http.publish,
     )
     server = start_http(config, stack, delivery=delivery, control=control, status=status, feed=feed, metrics=metrics)
-    rollout = make_rollout(config, store, executor, control, metrics)
+    rollout = make_rollout(config, store, executor, control, metrics, trials)
     sources = supervise_sources(config, delivery.emit, messaging)
     control.follow(rollout, sources)
     if messaging is not None:

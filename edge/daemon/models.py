@@ -3,6 +3,7 @@
 from edge.bundle import Bundle
 from edge.config import Config
 from edge.daemon.control import DaemonControl
+from edge.daemon.trials import Trials
 from edge.metrics import Metrics
 from edge.ports import Executor, Model
 from edge.proof import load_and_prove
@@ -13,7 +14,9 @@ from edge.rollout import SERVES, Change, Rollout, Service, Staging, Wish
 MEGAPIXEL = 1_000_000
 
 
-def make_rollout(config: Config, store: Store, executor: Executor, control: DaemonControl, metrics: Metrics) -> Rollout:
+def make_rollout(
+    config: Config, store: Store, executor: Executor, control: DaemonControl, metrics: Metrics, trials: Trials
+) -> Rollout:
     """Return what follows the configured registry and swaps models into ``executor``."""
 
     def load(bundle: Bundle) -> Model:
@@ -41,4 +44,6 @@ def make_rollout(config: Config, store: Store, executor: Executor, control: Daem
         Service(store, swap=executor.swap, changed=changed),
         wish=Wish(config.model.name, config.model.version),
         noted=control.announce,
+        trial=trials.shadow,
+        probation=trials.probation,
     )

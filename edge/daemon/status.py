@@ -83,6 +83,8 @@ class Status:
             found.append(self._rollout.problem)
         if self._rollout is not None and self._rollout.unsaved:
             found.append(self._rollout.unsaved)
+        if self._rollout is not None and self._rollout.failing:
+            found.append(self._rollout.failing)
         if self._messaging is not None and self._messaging.publisher.problem:
             found.append(self._messaging.publisher.problem)
         found += [text for told in self._standing for text in told()]
@@ -108,6 +110,7 @@ class Status:
                 "capacity": self._executor.capacity,
                 "overloaded": self._executor.full(Priority.REQUEST) is not None,
             },
+            **self._trials(),
             "sources": self._source_states(),
             "mqtt": self._broker(),
         }
@@ -136,6 +139,7 @@ class Status:
             "warnings": self.warnings(),
             "model": self._model(),
             "provider": self._provider(),
+            "shadow": self._trials()["shadow"],
             "sources": [{"name": s["name"], "state": s["state"]} for s in self._source_states()],
             "outbox": {"depth": messaging.publisher.depth, "dropped": messaging.publisher.dropped},
         }
@@ -147,6 +151,12 @@ class Status:
     def _provider(self) -> str | None:
         model = self._executor.model
         return model.session.provider if model else None
+
+    def _trials(self) -> Mapping[str, Any]:
+        """Return the trial and the probation under way, each None where there is none."""
+        if self._rollout is None:
+            return {"shadow": None, "probation": None}
+        return {"shadow": self._rollout.trial or None, "probation": self._rollout.probation or None}
 
     def _session(self) -> Mapping[str, Any] | None:
         session = self._executor.model.session if self._executor.model else None
