@@ -134,12 +134,17 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A version in a registry. ``digest`` tells a replaced version from the one that was seen before."""
+    """A version in a registry.
+
+    ``digest`` tells a replaced version from the one that was seen before; ``signature`` is a digest of what signatures
+    lie beside it, empty where there are none.
+    """
 
     name: str
     version: str
     created_at: datetime
     digest: str
+    signature: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +210,8 @@ class Incoming:
     """A message that came in over a broker.
 
     ``topic`` is what follows ``{prefix}/{device}/``. ``correlation_id`` is the sender's own (MQTT 5). ``retained``
-    marks a message that the broker kept from before. ``acknowledge`` tells the broker that it need not send the message
+    marks a message that the broker kept from before. ``redelivered`` marks one that it sent before, under the same
+    ``packet_id``, and saw no acknowledgement of. ``acknowledge`` tells the broker that it need not send the message
     again; it may be called from any thread, and late, and does nothing once the connection is gone.
     """
 
@@ -214,6 +220,8 @@ class Incoming:
     acknowledge: Callable[[], object]
     correlation_id: str | None = None
     retained: bool = False
+    packet_id: int = 0
+    redelivered: bool = False
 
 
 class Subscriptions(Protocol):

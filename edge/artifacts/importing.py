@@ -32,7 +32,7 @@ from edge.bundle import (
 from edge.errors import ConfigError
 from edge.predictor import BatchF32, OutputsF32
 from edge.proof import load_and_prove
-from edge.registry.files import disk_errors, partial_folder, place
+from edge.registry.files import disk_errors, partial_folder, place, remove_stale_partials
 from edge.registry.local import check_free, next_version
 from edge.results import instant
 from edge.session import open_session
@@ -61,6 +61,7 @@ def import_artifacts(options: ImportOptions) -> Imported:
     source = read_source(options.folder)
     session = open_session(source.model, device="cpu")
     contract = describe(session.graph, source.settings, source.mlmodel, options)
+    remove_stale_partials(options.registry)
     with partial_folder(options.registry) as partial:
         _copy(source, partial)
         manifest = _manifest(options, number, source, contract, partial)

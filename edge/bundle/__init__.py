@@ -1,7 +1,8 @@
 """What a model is and expects: the bundle's schema, its files and their hashes, the graph against the manifest.
 
 A bundle is a folder: ``manifest.json``, ``model.onnx``, ``labels.json``, ``settings.json`` where AutoML made one, and
-``golden/``. The manifest is written last, so a folder without one is not a bundle yet.
+``golden/``. The manifest is written last, so a folder without one is not a bundle yet. ``signature.json`` may stand
+beside it: see :mod:`edge.bundle.signature`, which is imported by its own name.
 """
 
 from edge.bundle.folder import (
@@ -20,6 +21,7 @@ from edge.bundle.manifest import (
     BUNDLE_SCHEMA,
     MANIFEST,
     MULTILABEL,
+    SIGNATURE,
     Colour,
     Dimension,
     Expected,
@@ -46,6 +48,7 @@ __all__ = [
     "CLASSIFICATION_TASKS",
     "MANIFEST",
     "MULTILABEL",
+    "SIGNATURE",
     "Bundle",
     "Colour",
     "Dimension",

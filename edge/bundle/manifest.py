@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from edge.errors import ModelInvalidError
 
 MANIFEST = "manifest.json"
+SIGNATURE = "signature.json"
 BUNDLE_SCHEMA: Literal["automl-edge/bundle/1"] = "automl-edge/bundle/1"
 
 Task = Literal[
@@ -33,6 +34,8 @@ def _confined(path: str) -> str:
         raise ValueError("must not hold backslashes or control characters")
     if path == MANIFEST:
         raise ValueError("the manifest cannot list itself")
+    if path == SIGNATURE:
+        raise ValueError("the manifest cannot list its own signature")
     return path
 
 

@@ -1,14 +1,20 @@
 """What the daemon does when asked; fulfils :class:`edge.ports.Control` for HTTP and MQTT."""
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edge.daemon.messaging import Messaging
+from edge.daemon.progress import Progress
 from edge.daemon.status import Status, Supervised
-from edge.errors import ModelNotReadyError, RequestError
+from edge.errors import EdgeError, ModelNotReadyError, RequestError
+from edge.publishers.mqtt_payloads import model_payload
+from edge.publishers.outbox import Message
 from edge.results import ModelRef
-from edge.rollout import Rollout, Watch
+from edge.rollout import Change, Rollout, Watch, change_json
+
+_log = logging.getLogger(__name__)
 
 
 class DaemonControl:
@@ -28,6 +34,10 @@ class DaemonControl:
         self._rollout = rollout
         self._sources = tuple(sources)
         self._status.follow(rollout, sources)
+
+    def watches(self, progress: Progress) -> None:
+        """Tell from now on whether all parts get on."""
+        self._status.watch(progress)
 
     def wakes(self, watch: Watch) -> None:
         """Let ``reload`` wake ``watch`` from now on."""
@@ -75,6 +85,16 @@ class DaemonControl:
             raise RequestError(f"there is no source {source!r}; configured: {names}")
         if not found.capture():
             raise RequestError(f"source {source!r} cannot take a frame out of turn")
+
+    def tell(self, change: Change) -> None:
+        """Publish what became of a version, and the state if that changed it."""
+        if self._messaging is not None:
+            topics, publisher = self._messaging.topics, self._messaging.publisher
+            try:
+                publisher.send(Message(topics.model, model_payload(topics.device, change_json(change))))
+            except EdgeError as error:  # a full disk or outbox must not keep a model from service
+                _log.error("a change of the model cannot be published", extra={"reason": str(error)})
+        self.announce()
 
     def announce(self) -> None:
         """Publish the state, retained, if it differs from what was published last."""

@@ -1,5 +1,7 @@
 """What follows the registry and swaps models into the executor, as the configuration says."""
 
+from collections.abc import Callable
+
 from edge.bundle import Bundle
 from edge.config import Config
 from edge.daemon.control import DaemonControl
@@ -9,9 +11,20 @@ from edge.ports import Executor, Model
 from edge.proof import load_and_prove
 from edge.registry.local import LocalRegistry
 from edge.registry.store import Store
+from edge.rehearsal import Rehearsal, Task
 from edge.rollout import SERVES, Change, Rollout, Service, Staging, Wish
 
 MEGAPIXEL = 1_000_000
+
+
+def trust(config: Config) -> Callable[[Bundle], None]:
+    """Return what refuses bundles that nobody vouches for, where the configuration names those who may."""
+    trusted = frozenset(config.registry.trusted_keys)
+    if not trusted:
+        return lambda _: None
+    from edge.bundle.signing import check_signed  # noqa: PLC0415 - only who trusts keys needs cryptography
+
+    return lambda bundle: check_signed(bundle, trusted)
 
 
 def make_rollout(
@@ -19,31 +32,45 @@ def make_rollout(
 ) -> Rollout:
     """Return what follows the configured registry and swaps models into ``executor``."""
 
-    def load(bundle: Bundle) -> Model:
-        model, _ = load_and_prove(
-            bundle,
-            device=config.session.device,
-            threads=config.session.threads or None,
-            batch_sizes=config.session.batch_sizes,
-            max_pixels=config.http.max_megapixels * MEGAPIXEL,
-        )
-        return model
-
     def changed(change: Change) -> None:
         if change.kind == "refused":
             metrics.refused()
         elif change.kind in SERVES:
             metrics.swapped()
-        control.announce()
+        control.tell(change)
 
     registry = LocalRegistry(config.registry.path)
     return Rollout(
         registry,
         store,
-        Staging(registry, store, load=load, noted=control.announce),
+        _staging(config, registry, store, noted=control.announce),
         Service(store, swap=executor.swap, changed=changed),
         wish=Wish(config.model.name, config.model.version),
         noted=control.announce,
         trial=trials.shadow,
         probation=trials.probation,
     )
+
+
+def _staging(config: Config, registry: LocalRegistry, store: Store, *, noted: Callable[[], None]) -> Staging:
+    """Return what makes models of bundles: rehearsed first, in a process of its own, where that is called for."""
+    task = Task(
+        device=config.session.device,
+        threads=config.session.threads or None,
+        batch_sizes=config.session.batch_sizes,
+        max_pixels=config.http.max_megapixels * MEGAPIXEL,
+    )
+
+    def load(bundle: Bundle, rehearsed_on: str | None) -> Model:
+        model, _ = load_and_prove(
+            bundle,
+            device=task.device,
+            threads=task.threads,
+            batch_sizes=task.batch_sizes,
+            max_pixels=task.max_pixels,
+            rehearsed_on=rehearsed_on,
+        )
+        return model
+
+    rehearsal = Rehearsal(task, timeout_s=config.rollout.load_timeout_s)
+    return Staging(registry, store, load=load, rehearsal=rehearsal, careful=config.rollout.rehearse, noted=noted)

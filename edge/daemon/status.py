@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from edge.daemon.messaging import Messaging
+from edge.daemon.progress import Progress
 from edge.metrics import Snapshot
 from edge.ports import Executor, Priority
 from edge.results import model_json
-from edge.rollout import Rollout
+from edge.rollout import Rollout, refusal_json, update_json
 from edge.session import OnnxSession
 
 
@@ -46,11 +47,16 @@ class Status:
         self._sources: Sequence[Supervised] = ()
         self._started = time.monotonic()
         self._stopping = False
+        self._progress = Progress()
         self._standing: Sequence[Callable[[], Sequence[str]]] = ()
 
     def also(self, standing: Callable[[], Sequence[str]]) -> None:
         """Tell these warnings too from now on."""
         self._standing = (*self._standing, standing)
+
+    def watch(self, progress: Progress) -> None:
+        """Tell from now on whether all parts get on."""
+        self._progress = progress
 
     def follow(self, rollout: Rollout, sources: Sequence[Supervised]) -> None:
         """Tell of a rollout and sources too from now on."""
@@ -83,10 +89,13 @@ class Status:
             found.append(self._rollout.problem)
         if self._rollout is not None and self._rollout.unsaved:
             found.append(self._rollout.unsaved)
+        if model is not None and self._rollout is not None:
+            found += [f"a version is refused: {refusal}" for refusal in self._rollout.refused]
         if self._rollout is not None and self._rollout.failing:
             found.append(self._rollout.failing)
         if self._messaging is not None and self._messaging.publisher.problem:
             found.append(self._messaging.publisher.problem)
+        found += [f"{part} is stuck: {reason}" for part, reason in self._progress.stuck.items()]
         found += [text for told in self._standing for text in told()]
         found += [f"source {s['name']}: {s['reason']}" for s in self._source_states() if s.get("reason")]
         return found
@@ -101,6 +110,7 @@ class Status:
             "ready": not problems,
             "problems": problems,
             "warnings": self.warnings(),
+            "progress": self._progress.status(),
             "model": self._model(),
             "provider": self._provider(),
             "session": self._session(),
@@ -110,6 +120,7 @@ class Status:
                 "capacity": self._executor.capacity,
                 "overloaded": self._executor.full(Priority.REQUEST) is not None,
             },
+            **self._updates(),
             **self._trials(),
             "sources": self._source_states(),
             "mqtt": self._broker(),
@@ -139,6 +150,7 @@ class Status:
             "warnings": self.warnings(),
             "model": self._model(),
             "provider": self._provider(),
+            **self._updates(),
             "shadow": self._trials()["shadow"],
             "sources": [{"name": s["name"], "state": s["state"]} for s in self._source_states()],
             "outbox": {"depth": messaging.publisher.depth, "dropped": messaging.publisher.dropped},
@@ -151,6 +163,13 @@ class Status:
     def _provider(self) -> str | None:
         model = self._executor.model
         return model.session.provider if model else None
+
+    def _updates(self) -> Mapping[str, Any]:
+        """Return the version on its way to serve, None where there is none, and the versions that do not serve."""
+        if self._rollout is None:
+            return {"update": None, "refused": []}
+        refused = [refusal_json(refusal) for refusal in self._rollout.refused]
+        return {"update": update_json(self._rollout.update), "refused": refused}
 
     def _trials(self) -> Mapping[str, Any]:
         """Return the trial and the probation under way, each None where there is none."""

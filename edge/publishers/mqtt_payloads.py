@@ -10,6 +10,7 @@ from edge.publishers.outbox import Dropped, Outbox
 from edge.results import instant
 
 DROPPED_SCHEMA = "automl-edge/dropped/1"
+MODEL_SCHEMA = "automl-edge/model/1"
 STATE_SCHEMA = "automl-edge/state/1"
 
 
@@ -22,6 +23,11 @@ def state_payload(device: str, state: str, more: Mapping[str, Any]) -> bytes:
 def outbox_json(outbox: Outbox) -> Mapping[str, Any]:
     """Return how full the outbox is, as part of the state."""
     return {"outbox": {"depth": outbox.depth, "dropped": outbox.dropped}}
+
+
+def model_payload(device: str, change: Mapping[str, Any]) -> bytes:
+    """Return the ``model`` topic's JSON: what became of a version."""
+    return orjson.dumps({"schema": MODEL_SCHEMA, "device": device, **change, "at": instant(datetime.now(UTC))})
 
 
 def dropped_payload(device: str, record: Dropped) -> bytes:

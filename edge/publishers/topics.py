@@ -49,6 +49,11 @@ class Topics:
         """Where numbers are named that will not come."""
         return f"{self.root}/dropped"
 
+    @property
+    def model(self) -> str:
+        """Where it is told what became of a version of the model."""
+        return f"{self.root}/model"
+
     def result(self, source: str) -> str:
         """Where the results of a source go; a source named as a reserved level gets ``_`` appended."""
         name = level(source)

@@ -5,19 +5,26 @@ renamed in one step.
 """
 
 import errno
+import fcntl
 import hashlib
+import logging
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
-from edge.bundle import MANIFEST, File, Manifest, parse_manifest
-from edge.errors import ModelNotFoundError, RegistryError, StoreError
+from edge.bundle import MANIFEST, SIGNATURE, File, Manifest, parse_manifest
+from edge.bundle.signature import signature_bytes
+from edge.errors import ModelInvalidError, ModelNotFoundError, RegistryError, StoreError
 
 PARTIAL = ".partial-"
 CHUNK_BYTES = 1 << 20
+STALE_S = 3600.0
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -54,10 +61,48 @@ def partial_folder(parent: Path) -> Iterator[Path]:
     folder = parent / f"{PARTIAL}{secrets.token_hex(8)}"
     with disk_errors(f"making a folder in {parent}"):
         folder.mkdir(parents=True)
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        _lock(held)
         yield folder
     finally:
+        os.close(held)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lock(folder: int) -> bool:
+    """Mark an open folder as work in progress until it is closed or the process ends; False if it is so already."""
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        _log.debug("this file system keeps no locks")
+    return True
+
+
+def remove_stale_partials(parent: Path) -> None:
+    """Remove what killed processes left in a folder that several may write to; what cannot be removed stays.
+
+    A folder is stale when no process holds it and it was left alone for an hour: over a network share a lock may be
+    invisible, and a folder is unlocked for a moment after it was made.
+    """
+    oldest = datetime.now(UTC).timestamp() - STALE_S
+    for folder in parent.glob(f"{PARTIAL}*"):
+        try:
+            if folder.lstat().st_mtime < oldest and _is_free(folder):
+                shutil.rmtree(folder)
+                _log.info("removed what an interrupted import left", extra={"folder": str(folder)})
+        except OSError as error:
+            _log.warning("a left-over folder stays", extra={"folder": str(folder), "reason": error.strerror})
+
+
+def _is_free(folder: Path) -> bool:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return _lock(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def remove_partials(parent: Path) -> None:
@@ -109,7 +154,7 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def copy_bundle(source: Path, into: Path, *, digest: str) -> None:
-    """Copy the manifest of ``source`` and exactly the files that it lists into the empty folder ``into``.
+    """Copy the manifest of ``source``, exactly the files that it lists, and its signature, into the empty ``into``.
 
     Every byte is hashed on its way. Raises ModelNotFoundError where the folder is gone, RegistryError where it is not
     (or no longer) the bundle of that digest, StoreError where ``into`` cannot be written.
@@ -121,7 +166,10 @@ def copy_bundle(source: Path, into: Path, *, digest: str) -> None:
         with disk_errors(f"copying {path} into {into.parent}"):
             (into / path).parent.mkdir(parents=True, exist_ok=True)
             _copy_file(source / path, into / path, expected)
+    signature = _read_signature(source)
     with disk_errors(f"copying {MANIFEST} into {into.parent}"):
+        if signature:
+            (into / SIGNATURE).write_bytes(signature)
         (into / MANIFEST).write_bytes(data)
 
 
@@ -132,6 +180,13 @@ def _read_manifest(source: Path) -> bytes:
         raise ModelNotFoundError(f"{source} is no longer there") from error
     except OSError as error:
         raise RegistryError(f"cannot read {source / MANIFEST}: {error.strerror}") from error
+
+
+def _read_signature(source: Path) -> bytes:
+    try:
+        return signature_bytes(source)
+    except ModelInvalidError as error:
+        raise RegistryError(str(error)) from error
 
 
 def _listed(source: Path, data: bytes) -> Manifest:

@@ -4,14 +4,16 @@ A folder without a manifest is not there yet. One whose files are missing or sho
 is offered once it is complete. Nothing is remembered but versions whose files turned out wrong while being fetched.
 """
 
+import hashlib
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edge.bundle import MANIFEST, Bundle, Manifest, file_problem, manifest_and_digest, open_bundle, version_key
+from edge.bundle.signature import signature_bytes
 from edge.errors import ConfigError, ModelInvalidError, RegistryError
 from edge.ports import Candidate, Survey
-from edge.registry.files import copy_bundle, partial_folder, place
+from edge.registry.files import copy_bundle, partial_folder, place, remove_stale_partials
 
 Stamp = tuple[tuple[int, int, int], ...]
 """Device-independent trace of a version's files: inode, size and time of the last change of each."""
@@ -56,7 +58,7 @@ class LocalRegistry:
             if problem := file_problem(folder, path, expected, hashed=False):
                 raise ModelInvalidError(f"not offered until it is whole: {problem}")
         self._check_unspoiled(folder, manifest)
-        return Candidate(manifest.name, manifest.version, manifest.created_at, digest)
+        return Candidate(manifest.name, manifest.version, manifest.created_at, digest, _signature(folder))
 
     def _check_unspoiled(self, folder: Path, manifest: Manifest) -> None:
         with self._lock:
@@ -88,6 +90,11 @@ class LocalRegistry:
             return  # the next survey says what is wrong with it
         with self._lock:
             self._spoiled[folder] = (stamp, reason)
+
+
+def _signature(folder: Path) -> str:
+    data = signature_bytes(folder)
+    return hashlib.sha256(data).hexdigest() if data else ""
 
 
 def _name_folders(root: Path, name: str | None) -> list[Path]:
@@ -173,6 +180,7 @@ def register(bundle_folder: Path, root: Path) -> Bundle:
     """
     bundle = open_bundle(bundle_folder)
     target = check_free(root, bundle.manifest.name, bundle.manifest.version)
+    remove_stale_partials(root)
     with partial_folder(root) as partial:
         copy_bundle(bundle_folder, partial, digest=bundle.digest)
         place(partial, target)

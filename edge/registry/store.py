@@ -4,6 +4,7 @@
 
     <root>/lock                                     held while a process uses the store
     <root>/state.json                               current, earlier, pinned, skipped: see edge.registry.state
+    <root>/loading.json                             the bundle that this process is loading: see :class:`Loading`
     <root>/bundles/<name>/<version>-<digest>/       a bundle, verified when it came; the digest's first 12 characters
 """
 
@@ -12,6 +13,8 @@ import logging
 import os
 import shutil
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +24,7 @@ from edge.bundle import Bundle, open_bundle
 from edge.errors import ModelInvalidError, ModelNotFoundError, StoreError
 from edge.ports import Candidate, Registry
 from edge.registry.files import disk_errors, partial_folder, place, remove_partials, write_file
+from edge.registry.loading import Loading
 from edge.registry.state import Kept, State, check_safe, parse_state, state_json
 
 STATE = "state.json"
@@ -33,11 +37,14 @@ class Store:
     """One device's bundles and state below ``root`` (made where missing), held alone until :meth:`close`.
 
     ``damage`` tells what was found broken at the start and set aside, None where nothing was. Raises StoreError where
-    the folder cannot be used or another process uses it.
+    the folder cannot be used or another process uses it. ``trust`` looks at every bundle that is opened, and raises
+    ModelUntrustedError for one that may not serve.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, trust: Callable[[Bundle], None] = lambda _: None) -> None:
         self._root = root
+        self._trust = trust
+        self._fresh: Kept | None = None
         self._bundles = root / "bundles"
         self._mutex = threading.Lock()
         with disk_errors(f"making the store {root}"):
@@ -48,6 +55,7 @@ class Store:
                 remove_partials(root)
                 remove_partials(self._bundles)
             self._state, self.damage = _load_state(root / STATE)
+            self.loading = Loading(root)
         except StoreError:
             self.close()
             raise
@@ -68,13 +76,15 @@ class Store:
             write_file(self._root / STATE, state_json(state))
         self._prune()
 
-    def pull(self, registry: Registry, candidate: Candidate) -> Bundle:
+    def pull(self, registry: Registry, candidate: Candidate, *, fetched: Callable[[], None] = lambda: None) -> Bundle:
         """Return the candidate's bundle from this disk, fetched first where it is not here whole.
 
-        Raises RegistryError, ModelNotFoundError, ModelInvalidError (it does not hold together, or is another version
-        than the candidate says) and StoreError; what was here stays.
+        ``fetched`` is called when everything is here and not yet verified. What was pulled last stays, whatever is
+        remembered. Raises RegistryError, ModelNotFoundError, ModelInvalidError (it does not hold together, or is
+        another version than the candidate says), ModelUntrustedError and StoreError; what was here stays.
         """
         kept = Kept(candidate.name, candidate.version, candidate.digest)
+        self._fresh = kept
         try:
             return self.open(kept)
         except ModelNotFoundError:
@@ -84,22 +94,34 @@ class Store:
             self.discard(kept)
         with partial_folder(self._bundles) as partial:
             registry.fetch(candidate, partial)
-            _check_version(open_bundle(partial), candidate)
+            fetched()
+            bundle = open_bundle(partial)
+            _check_version(bundle, candidate)
+            self._trust(bundle)
             folder = self._folder(kept)
             place(partial, folder)
-        return open_bundle(folder)
+        return replace(bundle, folder=folder)
 
     def open(self, kept: Kept) -> Bundle:
-        """Return a stored bundle, every file verified. Raises ModelNotFoundError, ModelInvalidError, StoreError."""
+        """Return a stored bundle, every file verified, and its signature where keys are trusted.
+
+        Raises ModelNotFoundError, ModelInvalidError, ModelUntrustedError, StoreError.
+        """
         folder = self._folder(kept)
         with disk_errors(f"looking for {folder}"):
             stored = folder.is_dir()
         if not stored:
             raise ModelNotFoundError(f"{kept} ({kept.digest[:DIGEST_CHARACTERS]}) is not in the store {self._root}")
-        return open_bundle(folder)
+        bundle = open_bundle(folder)
+        if bundle.digest != kept.digest:
+            raise ModelInvalidError(f"{folder} holds another bundle than was stored there: its manifest was changed")
+        self._trust(bundle)
+        return bundle
 
     def discard(self, kept: Kept) -> None:
         """Remove a bundle that is not worth keeping: one that was refused. Raises StoreError."""
+        if kept == self._fresh:
+            self._fresh = None
         folder = self._folder(kept)
         with disk_errors(f"removing {folder}"):
             if folder.is_dir():
@@ -128,7 +150,7 @@ class Store:
 
     def _prune(self) -> None:
         """Remove bundles that the state does not keep; what cannot be removed only costs space and is logged."""
-        keep = {self._folder(kept) for kept in self._state.kept}
+        keep = {self._folder(kept) for kept in (*self._state.kept, *([self._fresh] if self._fresh else []))}
         try:
             for folder in self._bundles.glob("[!.]*/*"):
                 if folder not in keep:

@@ -36,13 +36,13 @@ class InService:
 
 
 def choose(
-    survey: Survey, wish: Wish, state: State, serving: InService | None, *, is_refused: Callable[[str], bool]
+    survey: Survey, wish: Wish, state: State, serving: InService | None, *, is_refused: Callable[[Candidate], bool]
 ) -> Candidate | None:
     """Return the version that should replace the one that serves, None where none should.
 
     The newest one's removal is no reason to go back: an older version is not taken by following.
     """
-    usable = tuple(c for c in survey.candidates if not is_refused(c.digest))
+    usable = tuple(c for c in survey.candidates if not is_refused(c))
     if wish.version != LATEST:
         choice = next((c for c in usable if c.version == wish.version), None)
     elif state.pinned and serving is not None:

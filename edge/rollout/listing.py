@@ -26,7 +26,7 @@ class Known:
             return "current"
         if digest == self.on_trial:
             return "trial"
-        if digest in self.refusals:
+        if self.refusals.reason(digest) is not None:
             return "refused"
         if self.state.previous is not None and digest == self.state.previous.digest:
             return "previous"

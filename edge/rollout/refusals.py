@@ -1,46 +1,64 @@
 """Which versions do not serve and why: those that failed on this device, and those that the registry does not offer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
+from edge.errors import EdgeError, ModelUntrustedError
 from edge.ports import Candidate
+from edge.registry.state import Kept
 from edge.rollout.changes import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """``signature`` is that of an untrusted version, tried again once it is signed anew; else None."""
+
+    refusal: Refusal
+    signature: str | None
 
 
 class Refusals:
     """Keeps the reasons. Reading is safe from any thread; one thread at a time may change it."""
 
     def __init__(self) -> None:
-        self._failed: dict[str, Refusal] = {}
+        self._failed: Mapping[str, _Failed] = {}
         self._not_offered: Mapping[str, str] = {}
 
-    def __contains__(self, digest: object) -> bool:
-        """Tell whether the bundle of that digest failed here."""
-        return digest in self._failed
+    def __contains__(self, candidate: Candidate) -> bool:
+        """Tell whether this version failed here and was not mended since."""
+        failed = self._failed.get(candidate.digest)
+        return failed is not None and failed.signature in (None, candidate.signature)
 
-    def add(self, candidate: Candidate, reason: str) -> Refusal:
-        """Note a version that failed here; it is not tried again until its digest changes."""
-        refusal = Refusal(candidate.name, candidate.version, reason)
-        self._failed = {**self._failed, candidate.digest: refusal}
-        return refusal
+    def add(self, version: Candidate | Kept, error: EdgeError) -> Refusal:
+        """Note a version that failed here; it is not tried again until it changes."""
+        signature = version.signature if isinstance(version, Candidate) else ""
+        failed = _Failed(
+            Refusal(version.name, version.version, str(error)),
+            signature if isinstance(error, ModelUntrustedError) else None,
+        )
+        self._failed = {**self._failed, version.digest: failed}
+        return failed.refusal
 
     def forget(self, digest: str) -> None:
         """Let a version be tried again."""
-        self._failed = {known: refusal for known, refusal in self._failed.items() if known != digest}
+        self._failed = {known: failed for known, failed in self._failed.items() if known != digest}
 
     def reason(self, digest: str) -> str | None:
         """Return why the bundle of that digest was refused."""
-        refusal = self._failed.get(digest)
-        return refusal.reason if refusal else None
+        failed = self._failed.get(digest)
+        return failed.refusal.reason if failed else None
 
-    def survey(self, offered: set[str], not_offered: Mapping[str, str]) -> list[Refusal]:
-        """Note what a look into the registry found: digests on offer, and reasons by place. Return what is new."""
-        self._failed = {digest: refusal for digest, refusal in self._failed.items() if digest in offered}
+    def survey(self, there: Iterable[str], not_offered: Mapping[str, str]) -> list[Refusal]:
+        """Note what is there: digests on offer or stored, and what is refused, by place. Return what is new."""
+        digests = frozenset(there)
+        self._failed = {digest: failed for digest, failed in self._failed.items() if digest in digests}
         before, self._not_offered = self._not_offered, dict(not_offered)
         return [_placed(place, reason) for place, reason in not_offered.items() if before.get(place) != reason]
 
     def all(self) -> list[Refusal]:
         """Return every refusal, those of the registry last."""
-        return [*self._failed.values(), *(_placed(place, reason) for place, reason in self._not_offered.items())]
+        here = [failed.refusal for failed in self._failed.values()]
+        return [*here, *(_placed(place, reason) for place, reason in self._not_offered.items())]
 
 
 def _placed(place: str, reason: str) -> Refusal:

@@ -136,8 +136,7 @@ class Rollout:
                 known = ", ".join(c.version for c in survey.candidates if c.name == name) or "none"
                 reason = survey.refused.get(f"{name}/{version}", f"the registry's versions of it: {known}")
                 raise ModelNotFoundError(f"{name}:{version or LATEST} cannot be taken: {reason}")
-            staged = self._tried(candidate.digest) or self._staging.stage(candidate)
-            self._refusals.forget(candidate.digest)
+            staged = self._tried(candidate.digest) or self._stage(candidate)
             self._wish = Wish(name)
             pinned = version not in (None, LATEST)
             self._serve(staged, activated(self._store.state, staged.kept, pinned=pinned), "activated")
@@ -147,6 +146,10 @@ class Rollout:
         """Go back to the previous version. Raises as :meth:`edge.ports.Control.rollback`."""
         with self._changing():
             return self._roll_back(name)
+
+    def stop(self) -> None:
+        """Let the change under way end soon: a rehearsal ends at once, and none begins any more."""
+        self._staging.stop()
 
     def models(self) -> Sequence[Mapping[str, Any]]:
         """Return every known version with its state: see :mod:`edge.rollout.listing`. Never waits for a change."""
@@ -187,7 +190,8 @@ class Rollout:
 
     def _survey(self) -> Survey:
         survey = self._registry.survey(self._wish.followed_name(self._store.state))
-        for refusal in self._refusals.survey({c.digest for c in survey.candidates}, survey.refused):
+        there = [*(c.digest for c in survey.candidates), *(kept.digest for kept in self._store.state.kept)]
+        for refusal in self._refusals.survey(there, survey.refused):
             self._tell_refused(refusal)
         return survey
 
@@ -205,7 +209,7 @@ class Rollout:
             except ModelNotFoundError:
                 return None  # gone between the look and the fetch; the next look tells
             except ModelError as error:
-                self._tell_refused(self._refusals.add(candidate, str(error)))
+                self._tell_refused(self._refusals.add(candidate, error))
             except UnavailableError as error:
                 survey = self._survey()  # a version whose files turned out wrong is no longer offered
                 if candidate in survey.candidates:
@@ -216,9 +220,12 @@ class Rollout:
         serving = InService(staged.kept.digest, staged.created_at) if staged else None
         return choose(survey, self._wish, self._store.state, serving, is_refused=self._refusals.__contains__)
 
+    def _stage(self, candidate: Candidate) -> Staged:
+        return self._staging.stage(candidate, replacing=self._serving is not None)
+
     def _follow(self, candidate: Candidate) -> None:
         """Stage the wanted version; let it serve, or take it on trial. Raises ModelError, UnavailableError."""
-        staged = self._staging.stage(candidate)
+        staged = self._stage(candidate)
         follows = self._wish.version == LATEST
         if follows and self._serving and self._trial.begin(candidate, staged.model, self._serving.model):
             self._on_trial = staged
@@ -273,7 +280,7 @@ class Rollout:
             raise ModelNotFoundError(f"there is no previous version of {name}; the one before was {kept}")
         if why is not None:
             state = _remembering(state, left, why)
-        staged = self._staging.restage(kept)
+        staged = self._staging.ready(kept, self._staging.open(kept), replacing=True)
         self._wish = Wish(name)
         self._serve(staged, state, "rolled-back", why)
         return staged.model.ref
@@ -283,8 +290,16 @@ class Rollout:
         if not self._wish.allows(kept):
             return False
         try:
-            staged = self._staging.restage(kept)
+            bundle = self._staging.open(kept)
         except EdgeError as error:
+            _log.error("a stored model cannot be opened", extra={"model": str(kept), "reason": str(error)})
+            return False  # what is damaged here may be fetched again
+        try:
+            staged = self._staging.ready(kept, bundle, replacing=False)
+        except ModelError as error:
+            self._tell_refused(self._refusals.add(kept, error))
+            return False
+        except UnavailableError as error:
             _log.error("a stored model cannot serve", extra={"model": str(kept), "reason": str(error)})
             return False
         self._serve(staged, activated(self._store.state, kept, pinned=self._store.state.pinned), "activated")
@@ -294,6 +309,7 @@ class Rollout:
         self._end_trial()
         self._probation.end()
         self._failing = None
+        self._refusals.forget(staged.kept.digest)
         self._staging.enter(staged.kept, "swapping")
         self._service.put(staged, state, kind, why)
 

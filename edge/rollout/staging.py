@@ -1,18 +1,32 @@
-"""From a candidate to a model that may serve: pulled, verified, loaded, proven. What serves is not touched."""
+"""From a candidate to a model that may serve: pulled, verified, rehearsed, loaded. What serves is not touched."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from edge.bundle import Bundle
-from edge.errors import ModelError
+from edge.errors import ModelError, ModelInvalidError
 from edge.ports import Candidate, Model, Registry
 from edge.registry.state import Kept
 from edge.registry.store import Store
 from edge.rollout.changes import Phase, Update
 
-Load = Callable[[Bundle], Model]
-"""Turns a verified bundle into a proven model. Raises ModelError, DeviceError."""
+Load = Callable[[Bundle, str | None], Model]
+"""Turns a verified bundle into a proven model; it may be quick where the rehearsal, on that provider, went well. Raises
+ModelError, DeviceError."""
+DEATHS = 3
+"""So many processes in a row may end while they load a bundle whose rehearsal went well; then it is refused."""
+
+
+class Rehearsal(Protocol):
+    """Loads and proves bundles where that can harm nothing."""
+
+    def __call__(self, bundle: Bundle) -> str:
+        """Return the execution provider that ran the bundle. Raises ModelError, UnavailableError."""
+
+    def stop(self) -> None:
+        """End the rehearsal under way at once, from any thread, and let no other begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +39,27 @@ class Staged:
 
 
 class Staging:
-    """Stages one version at a time. ``noted`` is called whenever :attr:`update` changes."""
+    """Stages one version at a time.
+
+    ``careful`` has every version rehearsed that is to replace another; one that a process died with always is, as far
+    as there is a ``rehearsal``. ``noted`` is called whenever :attr:`update` changes.
+    """
 
     def __init__(
-        self, registry: Registry, store: Store, *, load: Load, noted: Callable[[], None] = lambda: None
+        self,
+        registry: Registry,
+        store: Store,
+        *,
+        load: Load,
+        rehearsal: Rehearsal | None = None,
+        careful: bool = True,
+        noted: Callable[[], None] = lambda: None,
     ) -> None:
         self._registry = registry
         self._store = store
         self._load = load
+        self._rehearsal = rehearsal
+        self._careful = careful
         self._noted = noted
         self._update: Update | None = None
 
@@ -41,25 +68,56 @@ class Staging:
         """What is under way. Safe to read from any thread."""
         return self._update
 
-    def stage(self, candidate: Candidate) -> Staged:
+    def stage(self, candidate: Candidate, *, replacing: bool) -> Staged:
         """Fetch a version, where it is not stored, and make it ready; one that fails is not kept.
 
-        Raises ModelError where it may not serve, UnavailableError where that could not be found out.
+        ``replacing`` tells whether another version serves. Raises ModelError where it may not serve, UnavailableError
+        where that could not be found out.
         """
         kept = Kept(candidate.name, candidate.version, candidate.digest)
         self.enter(kept, "pulling")
-        bundle = self._store.pull(self._registry, candidate)
+        bundle = self._store.pull(self._registry, candidate, fetched=lambda: self.enter(kept, "verifying"))
         try:
-            return self._ready(kept, bundle)
+            return self.ready(kept, bundle, replacing=replacing)
         except ModelError:
             if kept not in self._store.state.kept:
                 self._store.discard(kept)
             raise
 
-    def restage(self, kept: Kept) -> Staged:
-        """Make a stored version ready. Raises as :meth:`stage` does, and ModelNotFoundError where it is not stored."""
+    def open(self, kept: Kept) -> Bundle:
+        """Return a stored bundle, verified. Raises ModelNotFoundError, ModelInvalidError, StoreError."""
         self.enter(kept, "verifying")
-        return self._ready(kept, self._store.open(kept))
+        return self._store.open(kept)
+
+    def ready(self, kept: Kept, bundle: Bundle, *, replacing: bool) -> Staged:
+        """Make a stored bundle ready to serve. Raises as :meth:`stage` does."""
+        provider = self._rehearsed(kept, bundle, replacing=replacing)
+        self.enter(kept, "loading")
+        self._store.loading.begin(kept)
+        try:
+            model = self._load(bundle, provider)
+        finally:
+            self._store.loading.end(kept)
+        return Staged(kept, bundle.manifest.created_at, model)
+
+    def stop(self) -> None:
+        """End a rehearsal under way at once; what needs one is not staged any more."""
+        if self._rehearsal is not None:
+            self._rehearsal.stop()
+
+    def _rehearsed(self, kept: Kept, bundle: Bundle, *, replacing: bool) -> str | None:
+        """Rehearse a bundle where that is called for; return the provider that ran it."""
+        deaths = self._store.loading.deaths_with(kept)
+        if self._rehearsal is None or not (deaths or (replacing and self._careful)):
+            return None
+        self.enter(kept, "rehearsing")
+        try:
+            if deaths >= DEATHS:
+                raise ModelInvalidError(f"{kept} is not loaded: {deaths} processes in a row ended while they loaded it")
+            return self._rehearsal(bundle)
+        except ModelError:
+            self._store.loading.end(kept)
+            raise
 
     def enter(self, kept: Kept, phase: Phase) -> None:
         """Say that a version is in a phase from now on."""
@@ -71,7 +129,3 @@ class Staging:
         if self._update is not None:
             self._update = None
             self._noted()
-
-    def _ready(self, kept: Kept, bundle: Bundle) -> Staged:
-        self.enter(kept, "loading")
-        return Staged(kept, bundle.manifest.created_at, self._load(bundle))

@@ -20,8 +20,8 @@ from edge.rollout.changes import Kind
 from tests.fakes import CREATED_AT, GraphOptions, edit_manifest, make_bundle, rehash, truncate, write_graph
 
 
-def load(bundle: Bundle) -> Model:
-    model, _ = load_and_prove(bundle, device="cpu", threads=1)
+def load(bundle: Bundle, rehearsed_on: str | None) -> Model:
+    model, _ = load_and_prove(bundle, device="cpu", threads=1, rehearsed_on=rehearsed_on)
     return model
 
 

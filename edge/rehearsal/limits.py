@@ -1,0 +1,71 @@
+"""Makes the rehearsing process modest: it takes what others leave, and it never outlives who waits for it."""
+
+import ctypes
+import os
+import resource
+import signal
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+"""``prctl(2)``: the signal that the kernel sends when the parent ends."""
+OOM_FIRST = "1000"
+"""Where memory runs out, the kernel ends this process before any other: ``proc_pid_oom_score_adj(5)``."""
+PROC = Path("/proc")
+CGROUP = Path("/sys/fs/cgroup")
+RESERVE_BYTES = 64 << 20
+"""What is left to others of the memory that is free when the rehearsal begins."""
+
+
+def die_with(parent: int) -> None:
+    """End when the parent ends, also if it did so already, and not before: what stops all processes stops it too."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def be_modest(niceness: int) -> None:
+    """Step behind others for processor time and memory; leave no core dump."""
+    os.nice(niceness)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        (PROC / "self/oom_score_adj").write_text(OOM_FIRST)
+    except OSError:  # a read-only /proc: then the kernel chooses by size
+        return
+
+
+def limit_memory() -> None:
+    """Let this process take no more memory than is free now: it fails before it presses others out."""
+    free = [amount for amount in (_free_bytes(), _cgroup_free_bytes()) if amount is not None]
+    if not free:
+        return
+    limit = (_kib(PROC / "self/status", "VmData") or 0) + max(min(free) - RESERVE_BYTES, 0)
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    if hard == resource.RLIM_INFINITY or limit < hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def _free_bytes() -> int | None:
+    return _kib(PROC / "meminfo", "MemAvailable")
+
+
+def _cgroup_free_bytes() -> int | None:
+    """Return what the control group leaves, its page cache counted as free; None where it sets no limit."""
+    try:
+        most = (CGROUP / "memory.max").read_text().strip()
+        used = int((CGROUP / "memory.current").read_text())
+        stat = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):
+        return None
+    return None if most == "max" else max(int(most) - used + int(stat.get("inactive_file", 0)), 0)
+
+
+def _kib(path: Path, key: str) -> int | None:
+    """Return the bytes that a line like ``key:  123 kB`` tells."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    found = next((line.split() for line in lines if line.startswith(f"{key}:")), None)
+    return int(found[1]) << 10 if found else None

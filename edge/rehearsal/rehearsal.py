@@ -1,0 +1,150 @@
+"""Starts the rehearsing process, waits for its verdict, and says what its end means where it came to none."""
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
+
+from edge import errors
+from edge.bundle import Bundle
+from edge.errors import ModelInvalidError, UnavailableError
+from edge.rehearsal.task import BEGUN, Task, parse_verdict
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The folder that holds the package, wherever it is installed."""
+COMMAND = (sys.executable, "-m", "edge.rehearsal")
+NICENESS = 10
+MOST_KEPT_BYTES = 64 << 10
+"""How much of what the process writes is kept: the last of it."""
+LINE_CHARACTERS = 300
+ASKED_TO_END = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
+"""Ends that say nothing about the bundle: somebody stops the daemon with all its processes."""
+
+
+class Rehearsal:
+    """Loads and proves bundles in a process of its own, one at a time, within ``timeout_s`` from its start.
+
+    ``command`` starts a process that is spoken to as :mod:`edge.rehearsal.task` says. Thread-safe.
+    """
+
+    def __init__(self, task: Task, *, timeout_s: float, command: Sequence[str] = COMMAND) -> None:
+        self._task = replace(task, niceness=NICENESS)
+        self._timeout_s = timeout_s
+        self._command = tuple(command)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+        self._lock = threading.Lock()
+
+    def __call__(self, bundle: Bundle) -> str:
+        """Return the execution provider that ran the bundle.
+
+        Raises what loading it raised there; ModelInvalidError where the process crashed, was killed or took too long;
+        UnavailableError where it could not be started or was stopped.
+        """
+        with self._running(bundle) as process:
+            deadline = time.monotonic() + self._timeout_s
+            output, complaints = _read(process, deadline)
+            code = _end_of(process, deadline)
+        if self._stopped:
+            raise UnavailableError(f"the rehearsal of {bundle} was ended, for the daemon stops")
+        verdict = parse_verdict(output)
+        if verdict is not None and verdict.provider is not None:
+            return verdict.provider
+        if verdict is not None:
+            raise getattr(errors, verdict.error or "", ModelInvalidError)(verdict.reason)
+        how = f"took longer than {self._timeout_s:g} s (rollout.load_timeout_s)" if code is None else _ending(code)
+        how += _last_line(complaints)
+        if BEGUN not in output or code in ASKED_TO_END:
+            raise UnavailableError(f"{bundle} cannot be rehearsed: the process for it {how}")
+        raise ModelInvalidError(f"{bundle} is not safe to load: its rehearsal {how}")
+
+    def stop(self) -> None:
+        """End the rehearsal under way at once, and let no other begin."""
+        with self._lock:
+            self._stopped = True
+            if self._process is not None:
+                self._process.kill()
+
+    @contextmanager
+    def _running(self, bundle: Bundle) -> Iterator[subprocess.Popen[bytes]]:
+        task = replace(self._task, parent=os.getpid())
+        with self._lock:
+            if self._stopped:
+                raise UnavailableError(f"{bundle} is not rehearsed, for the daemon stops")
+            try:
+                process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+                    [*self._command, task.text(bundle.folder)],
+                    cwd=ROOT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                )
+            except OSError as error:
+                reason = f"{error.strerror}; free memory, or allow more processes"
+                raise UnavailableError(f"{bundle} cannot be rehearsed: no process can be started: {reason}") from error
+            self._process = process
+        try:
+            with process:
+                try:
+                    yield process
+                finally:
+                    process.kill()  # does nothing to one that has ended
+        finally:
+            with self._lock:
+                self._process = None
+
+
+def _read(process: "subprocess.Popen[bytes]", deadline: float) -> tuple[bytes, bytes]:
+    """Return the end of what the process wrote to its two outputs, until it closed them or ``deadline`` passed."""
+    kept: dict[int, bytes] = {}
+    with selectors.DefaultSelector() as selector:
+        for stream in (process.stdout, process.stderr):
+            _follow(selector, stream, kept)
+        while selector.get_map() and (left := deadline - time.monotonic()) > 0:
+            for key, _ in selector.select(left):
+                data = os.read(key.fd, MOST_KEPT_BYTES)
+                kept[key.fd] = (kept[key.fd] + data)[-MOST_KEPT_BYTES:]
+                if not data:
+                    selector.unregister(key.fd)
+    output, complaints = kept.values()
+    return output, complaints
+
+
+def _follow(selector: selectors.BaseSelector, stream: IO[bytes] | None, kept: dict[int, bytes]) -> None:
+    if stream is not None:
+        selector.register(stream.fileno(), selectors.EVENT_READ)
+        kept[stream.fileno()] = b""
+
+
+def _end_of(process: "subprocess.Popen[bytes]", deadline: float) -> int | None:
+    """Return the exit code, negative for a signal; None where the process had to be ended at ``deadline``."""
+    try:
+        return process.wait(max(deadline - time.monotonic(), 0))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return None
+
+
+def _ending(code: int) -> str:
+    """Say how a process ended that gave no verdict."""
+    if code >= 0:
+        return f"ended with exit code {code} and no verdict"
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    if -code == signal.SIGKILL:
+        return f"was killed ({name}, as the system does where memory runs out)"
+    return f"{'was ended' if code in ASKED_TO_END else 'crashed'} ({name})"
+
+
+def _last_line(complaints: bytes) -> str:
+    lines = complaints.decode(errors="replace").split("\n")
+    said = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f": {said[:LINE_CHARACTERS]}" if said else ""
