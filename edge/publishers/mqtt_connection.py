@@ -186,6 +186,8 @@ class Connection:
                 acknowledge=partial(client.ack, message.mid, message.qos),
                 correlation_id=None if correlation is None else _text(correlation),
                 retained=message.retain,
+                packet_id=message.mid,
+                redelivered=message.dup,
             )
         )
 

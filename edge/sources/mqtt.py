@@ -1,5 +1,8 @@
 """Pictures that come over MQTT: ``{source}/image`` or ``{source}/image/{id}``; the source is whatever the sender says.
 
+Rule: a picture that the broker delivers again, because the connection broke before it saw the acknowledgement, is not
+answered again; it shares the answer of its first delivery.
+
 Rule: a picture is acknowledged to the broker only once its result was delivered, so that none is lost. With the queue
 full or no model ready it waits here, unacknowledged, and the broker holds back what comes after.
 """
@@ -15,6 +18,7 @@ from datetime import datetime
 from edge.ports import Emit, Frame, Incoming, Priority, Subscriptions
 from edge.results import Result
 from edge.sources.clock import Clock, SystemClock
+from edge.sources.deliveries import Deliveries
 from edge.sources.patience import emit_patiently
 
 PATTERNS = ("+/image", "+/image/+")
@@ -67,6 +71,7 @@ class MqttImages:
         self._waiting_bytes = 0
         self._counting = threading.Lock()
         self._dropped = 0
+        self._deliveries = Deliveries()
         for pattern in PATTERNS:
             subscriptions.subscribe(pattern, self._take)
 
@@ -118,6 +123,10 @@ class MqttImages:
 
     def _offer(self, arrival: Arrival, emit: Emit, stop: threading.Event) -> None:
         message = arrival.message
+        earlier = self._deliveries.earlier(message)
+        if earlier is not None:
+            self._await(arrival, earlier)
+            return
         frame = Frame(
             message.payload,
             arrival.source,
@@ -130,8 +139,12 @@ class MqttImages:
             self._acknowledge_delivered()
         future = emit_patiently(emit, frame, stop, self._clock)
         if future is not None:
-            self._pending.append((arrival, future))
-            future.add_done_callback(lambda _: self._events.put(Answered()))
+            self._deliveries.note(message, future)
+            self._await(arrival, future)
+
+    def _await(self, arrival: Arrival, future: Future[Result]) -> None:
+        self._pending.append((arrival, future))
+        future.add_done_callback(lambda _: self._events.put(Answered()))
 
     def _settle(self, emit: Emit, stop: threading.Event) -> None:
         """Acknowledge what was delivered; hand in again what was not, for no fault of its own."""

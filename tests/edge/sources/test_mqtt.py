@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -26,10 +28,18 @@ class Inbox:
         self.patterns[pattern] = deliver
 
     def send(
-        self, topic: str, payload: bytes = b"x", *, correlation_id: str | None = None, retained: bool = False
+        self,
+        topic: str,
+        payload: bytes = b"x",
+        *,
+        correlation_id: str | None = None,
+        retained: bool = False,
+        packet_id: int = 0,
+        redelivered: bool = False,
     ) -> None:
         deliver = self.patterns["+/image/+" if topic.count("/") > 1 else "+/image"]
-        deliver(Incoming(topic, payload, lambda: self.acknowledged.append(topic), correlation_id, retained))
+        acknowledge = partial(self.acknowledged.append, topic)
+        deliver(Incoming(topic, payload, acknowledge, correlation_id, retained, packet_id, redelivered))
 
 
 class Running:
@@ -185,3 +195,33 @@ def test_it_cannot_capture() -> None:
     """Pictures are sent, not taken."""
     source = MqttImages(Inbox())
     assert (source.capture(), source.name, source.kind) == (False, "mqtt", "mqtt")
+
+
+def test_a_picture_that_is_delivered_again_is_answered_once() -> None:
+    """The broker that missed an acknowledgement gets another one; the picture has one result."""
+    inbox, emit = Inbox(), Emissions()
+    with Running(inbox, emit):
+        inbox.send("belt/image/7", packet_id=3)
+        until(lambda: len(inbox.acknowledged) == 1)
+        inbox.send("belt/image/7", packet_id=3, redelivered=True)
+        until(lambda: len(inbox.acknowledged) == 2)
+    assert len(emit.frames) == 1
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        {"packet_id": 4, "redelivered": True},
+        {"packet_id": 3, "redelivered": False},
+        {"packet_id": 3, "redelivered": True, "payload": b"another"},
+    ],
+    ids=["another packet id", "no DUP flag", "another content"],
+)
+def test_what_only_looks_like_a_repetition_is_answered(again: dict[str, Any]) -> None:
+    """A flag, a packet id or the content alone prove no repetition: the first delivery may never have come."""
+    inbox, emit = Inbox(), Emissions()
+    with Running(inbox, emit):
+        inbox.send("belt/image", packet_id=3)
+        inbox.send("belt/image", **again)
+        until(lambda: len(inbox.acknowledged) == 2)
+    assert len(emit.frames) == 2
