@@ -5,10 +5,9 @@ load, then one verdict.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edge.session import Device  # only its name: the process that waits need not load onnxruntime for it
@@ -59,8 +58,9 @@ def parse_verdict(data: bytes) -> Verdict | None:
     """Return the verdict among the lines of a process's output, None where it never came to one."""
     for line in reversed(data.splitlines()):
         try:
-            body: Mapping[str, Any] = json.loads(line)
-            return Verdict(**body)
+            verdict = Verdict(**json.loads(line))
         except (ValueError, TypeError, RecursionError):
             continue
+        if verdict.provider is not None or verdict.error is not None:
+            return verdict
     return None
