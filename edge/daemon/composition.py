@@ -1,6 +1,7 @@
 """Puts the parts together. Each part that starts something is closed by the stack, in reverse order of starting.
 
-Started from the disk upwards: store, broker, publisher, executor, HTTP, model, commands, sources. So stopping takes no
+Started from the disk upwards: store, broker, publisher, executor, HTTP, model, commands, sources (which the shell
+starts once a model serves). So stopping takes no
 new frames first, answers requests in flight, empties the executor, says goodbye to the broker and lets go of the disk.
 """
 
@@ -16,9 +17,9 @@ from edge.config import Config
 from edge.config.network import HttpSection
 from edge.console import Console
 from edge.daemon.control import DaemonControl
-from edge.daemon.inputs import start_sources, supervise_sources
+from edge.daemon.inputs import supervise_sources
 from edge.daemon.messaging import Messaging, open_messaging
-from edge.daemon.models import make_rollout
+from edge.daemon.models import make_rollout, trust
 from edge.daemon.status import Identity, Status
 from edge.daemon.trials import open_trials
 from edge.daemon.web import start_http
@@ -30,6 +31,7 @@ from edge.publishers.commands import Commands
 from edge.registry.store import Store
 from edge.rollout import Watch
 from edge.session import CPU, usable_cores
+from edge.sources.supervisor import SupervisedSource
 
 MIB = 1 << 20
 
@@ -43,6 +45,14 @@ class Daemon:
     server: HttpServer | None
     messaging: Messaging | None
     http: HttpSection
+    delivery: Delivery
+    watch: Watch
+    sources: tuple[SupervisedSource, ...]
+
+    @property
+    def begun(self) -> bool:
+        """Whether the first look into the registry is over, so that a model serves or a reason is known."""
+        return self.watch.looks > 0
 
     def alive(self) -> bool:
         """Tell whether what must live for the daemon to be of use does."""
@@ -53,7 +63,7 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
     """Start everything that the configuration asks for. Raises ConfigError, StoreError; the stack undoes what began."""
     console = Console(stream)
     stack.callback(console.close)
-    store = stack.enter_context(Store(config.storage.path))
+    store = stack.enter_context(Store(config.storage.path, trust=trust(config)))
     messaging = open_messaging(config.mqtt, stack) if config.mqtt.enabled else None
     executor = open_executor(config)
     stack.callback(executor.close)
@@ -79,14 +89,12 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
     control.follow(rollout, sources)
     if messaging is not None:
         _connect(messaging, control, stack)
-    rollout.start()
-    watch = Watch(control.look, poll_s=config.registry.poll_s)
+    watch = Watch(control.look, poll_s=config.registry.poll_s, first=rollout.start)
     stack.callback(watch.close)
+    stack.callback(rollout.stop)
     control.wakes(watch)
     watch.now()
-    start_sources(sources, stack)
-    control.announce()
-    return Daemon(control, console, server, messaging, config.http)
+    return Daemon(control, console, server, messaging, config.http, delivery, watch, sources)
 
 
 def _connect(messaging: Messaging, control: DaemonControl, stack: ExitStack) -> None:

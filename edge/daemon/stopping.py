@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar
 
 RESERVE = 0.05
 """Share of the whole time that is kept for each part that is still to be closed."""
@@ -24,6 +25,8 @@ LAST_WORDS_S = 0.5
 """How long the last resort may take to say what hung: a log that nobody reads must not hold it up."""
 
 _log = logging.getLogger(__name__)
+LAST_RESORT = "last-resort"
+OWN_THREADS = frozenset({LAST_RESORT, "signals"})
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -113,7 +116,7 @@ def part_name(close: Callable[..., object]) -> str:
 
 
 class LastResort:
-    """Ends the process ``timeout_s`` after ``asked`` is set, unless it has ended by then.
+    """While entered, ends the process ``timeout_s`` after ``asked`` is set.
 
     ``doing`` names what hangs; ``exit_code`` is asked at the end. Neither may wait for anything.
     """
@@ -133,12 +136,18 @@ class LastResort:
         self._exit_code = exit_code
         self._end = end
         self._over = threading.Event()
-        threading.Thread(target=self._watch, name="last-resort", daemon=True).start()
+        self._watcher = threading.Thread(target=self._watch, name=LAST_RESORT, daemon=True)
 
-    def dismiss(self) -> None:
-        """Let the process go on."""
+    def __enter__(self) -> Self:
+        self._watcher.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._over.set()
         self._asked.set()
+        self._watcher.join()
 
     def _watch(self) -> None:
         self._asked.wait()
@@ -153,9 +162,13 @@ class LastResort:
 
 
 def lingering(*, within_s: float) -> list[str]:
-    """Return the names of threads that would keep the process from ending, after giving them time to end."""
+    """Return the names of threads that work on, after giving them time to end.
+
+    One that keeps the process alive is not the only trouble: one that is in native code when the interpreter goes may
+    bring it down.
+    """
     ends_at = time.monotonic() + within_s
-    threads = [t for t in threading.enumerate() if not t.daemon and t is not threading.main_thread()]
+    threads = [t for t in threading.enumerate() if t is not threading.main_thread() and t.name not in OWN_THREADS]
     for thread in threads:
         thread.join(max(0.0, ends_at - time.monotonic()))
     return [thread.name for thread in threads if thread.is_alive()]

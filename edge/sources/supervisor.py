@@ -61,8 +61,8 @@ class SupervisedSource:
 
     @property
     def alive(self) -> bool:
-        """Whether it is looked after: its thread runs, or the source has come to its end."""
-        return self._thread.is_alive() or self._state == "ended"
+        """Whether it is looked after: not started yet, its thread runs, or the source has come to its end."""
+        return self._thread.ident is None or self._thread.is_alive() or self._state == "ended"
 
     def start(self) -> None:
         """Begin."""
