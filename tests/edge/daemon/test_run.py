@@ -44,7 +44,7 @@ class Listener:
         self.client.on_message = lambda _c, _u, m: self.messages.append((m.topic, json.loads(m.payload), m.retain))
         self.client.on_subscribe = lambda *_: self._subscribed.set()
         self.client.connect("127.0.0.1", port)
-        for pattern in ("+/result", "state", "ack/+"):
+        for pattern in ("+/result", "state", "model", "ack/+"):
             self.client.subscribe(f"automl-edge/press-7/{pattern}", 1)
         self.client.loop_start()
         assert self._subscribed.wait(10)
