@@ -20,14 +20,14 @@ TIMEOUT_S = 15.0
 class Traffic:
     """A thread that sends picture after picture, ``rate`` a second at most.
 
-    ``owed`` are the pictures whose result must reach the receiver, as (source, name); names rise.
+    ``owed`` are the pictures whose result must reach the receiver, as (source, name); names rise from ``first`` on.
     """
 
-    def __init__(self, source: str, rate: float) -> None:
+    def __init__(self, source: str, rate: float, first: int = 1) -> None:
         self.source = source
         self.owed: set[tuple[str, str]] = set()
         self._interval_s = 1 / rate
-        self._number = 0
+        self._number = first - 1
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"traffic-{source}", daemon=True)
 
@@ -68,8 +68,8 @@ class Traffic:
 class HttpTraffic(Traffic):
     """One client that asks for an answer, then sends the next: what got its 200 is owed."""
 
-    def __init__(self, port: int, rate: float = 100) -> None:
-        super().__init__("http", rate)
+    def __init__(self, port: int, rate: float = 100, first: int = 1) -> None:
+        super().__init__("http", rate, first)
         self._port = port
         self._connection: http.client.HTTPConnection | None = None
         self.answers: dict[int, int] = {}
