@@ -5,24 +5,27 @@ import errno
 import logging
 import socket
 import threading
+import time
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from edge.api.feed import Feed
+from edge.api.protocol import LOOKS, Bounds, BoundedHttpProtocol, House
+from edge.api.shed import Shed
 from edge.api.tls import HANDSHAKE_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, ServerTls
 from edge.errors import ConfigError
 
 BACKLOG = 512
 KEEP_ALIVE_S = 30
-HEADER_TIMEOUT_S = 10.0
+PEER_GONE_S = 60
+"""A peer that acknowledges nothing for so long is gone (a cable was pulled): its connection is ended by the kernel."""
 MAX_PORT = 65535
-MAX_HEADER_BYTES = 64 * 1024
 START_TIMEOUT_S = 10.0
 STOP_GRACE_S = 2.0
 
@@ -33,16 +36,26 @@ class HttpServer:
     """Serves ``app`` on ``host`` and ``port`` (0: any free one). Binds when made; serves from ``start`` to ``close``.
 
     ``feed`` is closed first when stopping, so that clients that watch results do not hold up the end. With ``tls`` it
-    speaks HTTPS.
+    speaks HTTPS. ``bounds`` holds for its connections; ``shed`` tells which requests are refused by their head.
     Raises ConfigError where the address cannot be bound.
     """
 
-    def __init__(self, app: ASGIApp, *, feed: Feed, host: str, port: int, tls: ServerTls | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        feed: Feed,
+        host: str,
+        port: int,
+        tls: ServerTls | None = None,
+        bounds: Bounds = Bounds(),
+        shed: Shed | None = None,
+    ) -> None:
         self._feed = feed
         self._socket = bind(host, port)
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
         self._scheme = "https" if tls else "http"
-        self._server = _Server(_config(app, tls))
+        self._server = _Server(app, House(bounds, shed), tls)
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.beats = 0
@@ -124,6 +137,9 @@ def bind(host: str, port: int) -> socket.socket:
         ) from error
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted sockets inherit it
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_GONE_S * 1000)
         opened.bind(address)
     except OSError as error:
         opened.close()
@@ -140,12 +156,12 @@ def _remedy(error: OSError) -> str:
     return remedies.get(error.errno or 0, str(error.strerror))
 
 
-def _config(app: ASGIApp, tls: ServerTls | None) -> uvicorn.Config:
+def _config(app: ASGIApp, house: House, tls: ServerTls | None) -> uvicorn.Config:
     """Return uvicorn's settings. It logs through stdlib logging as it is set up, and not each request."""
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http=BoundedHttpProtocol,
+        http=partial(BoundedHttpProtocol, house=house),  # type: ignore[arg-type]  # it is only ever called
         ws="none",
         lifespan="off",
         log_config=None,
@@ -169,62 +185,31 @@ class _Loop(uvloop.Loop):
 
 
 class _Server(uvicorn.Server):
-    """Tells when it serves, and when to stop."""
+    """Tells when it serves, and when to stop; looks after connections whose clients do nothing any more."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
+    def __init__(self, app: ASGIApp, house: House, tls: ServerTls | None) -> None:
+        super().__init__(_config(app, house, tls))
         self.ready = threading.Event()
+        self._house = house
+        self._looked_at = 0.0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self.ready.set()
 
+    async def on_tick(self, counter: int) -> bool:
+        now = time.monotonic()
+        if now - self._looked_at >= self._house.bounds.stalled_s / LOOKS:
+            self._looked_at = now
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, BoundedHttpProtocol):
+                    connection.look()
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._house.close()
+        await super().shutdown(sockets=sockets)
+
     def stop(self, *, timeout_s: float) -> None:
         self.config.timeout_graceful_shutdown = max(1, round(timeout_s))
         self.should_exit = True
-
-
-class BoundedHttpProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with what it lacks: a bound on the size of a request's head, and on the time for it."""
-
-    _head_bytes = 0
-    _head_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
-        """Start waiting for the first head."""
-        super().connection_made(transport)
-        self._await_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
-        self._head_arrived()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """Count what comes while a head is not complete; the parser itself would gather it without end."""
-        super().data_received(data)
-        if self._head_timer is None:
-            self._head_bytes = 0
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
-            self.send_400_response("The request's head is too large.")
-
-    def on_message_begin(self) -> None:
-        """Start waiting for a head."""
-        super().on_message_begin()
-        self._await_head()
-
-    def on_headers_complete(self) -> None:
-        """Stop waiting."""
-        self._head_arrived()
-        super().on_headers_complete()
-
-    def _await_head(self) -> None:
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEADER_TIMEOUT_S, self.timeout_keep_alive_handler)
-
-    def _head_arrived(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None

@@ -1,5 +1,6 @@
 """One accepted picture: what it waits for, how long it may, and the future that its request holds."""
 
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
@@ -45,6 +46,7 @@ class Job:
 
     def fail(self, error: BaseException) -> None:
         """Answer with an error; one that is not ours becomes an InferenceError that carries it."""
+        _let_go(error)
         if not isinstance(error, EdgeError):
             wrapped = InferenceError(f"unexpected {type(error).__name__} while predicting: {error}")
             wrapped.__cause__ = error
@@ -56,3 +58,17 @@ class Job:
         """Answer with a prediction."""
         with suppress(InvalidStateError):  # closing gave up on this one meanwhile
             self.future.set_result(outcome)
+
+
+def _let_go(error: BaseException) -> None:
+    """Part an error from the frames it came through, which hold the picture, the job and, through it, the error itself.
+
+    That circle would keep each failed picture in memory until the garbage collector comes by. The lines of the
+    traceback stay, but for the first one: it is the caller's, whose frame still runs and cannot be cleared.
+    """
+    if error.__traceback__ is not None:
+        error.__traceback__ = error.__traceback__.tb_next
+    link: BaseException | None = error
+    while link is not None:
+        traceback.clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__

@@ -12,7 +12,8 @@ import pytest
 from starlette.types import ASGIApp
 
 from edge.api.feed import Feed
-from edge.api.server import MAX_HEADER_BYTES, HttpServer, bind
+from edge.api.protocol import MAX_HEADER_BYTES
+from edge.api.server import HttpServer, bind
 from edge.errors import ConfigError
 from edge.results import ModelRef
 from tests.edge.api.conftest import Serve
@@ -186,3 +187,17 @@ def test_a_head_that_is_none_or_too_large_is_refused(serve: Serve, request_: byt
         connection.sendall(request_)
         assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
     assert client.get("/livez").status_code == 200
+
+
+def test_garbage_after_a_request_leaves_no_traceback(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """A request whose answer is being made when garbage follows on its connection is dropped without a word."""
+    held = Held()
+    client = serve(submit=held)
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80), timeout=20) as connection:
+        connection.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx")
+        assert held.arrived.acquire(timeout=10)
+        connection.sendall(b"\x00\xff no request\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
+    held.let_go()
+    assert client.get("/livez").status_code == 200
+    assert not [record for record in caplog.records if record.exc_info]

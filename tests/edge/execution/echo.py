@@ -27,7 +27,7 @@ class EchoPredictor(Predictor):
         """Needs no bundle."""
 
     def prepare(self, image: Image) -> TensorF32:
-        if image == b"0/0":
+        if bytes(image) == b"0/0":
             return np.full((3, 1, 1), 0 // len(image[3:]), np.float32)
         try:
             return np.full((3, 1, 1), float(bytes(image)), np.float32)

@@ -1,9 +1,13 @@
 """All executors keep the same promises: one suite for lanes, pipeline, and the one that a model shapes."""
 
+import gc
 import threading
+import traceback
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +22,7 @@ from edge.errors import (
 )
 from edge.results import Outcome
 from tests.edge.execution.echo import POISON, SHAPES, EchoSession, echo_model, label, serving
+from tests.mosquitto import until
 
 
 @pytest.fixture(params=SHAPES)
@@ -69,6 +74,24 @@ def test_an_unexpected_error_reaches_its_request(kind: str) -> None:
             broken.result(10)
         assert isinstance(caught.value.__cause__, ZeroDivisionError)
         assert label(executor.submit(b"5").result(10)) == "5"
+
+
+@pytest.mark.parametrize("picture", [b"bad", b"0/0", str(POISON).encode()], ids=["no picture", "fault", "failing run"])
+def test_a_failed_picture_is_not_kept(kind: str, picture: bytes) -> None:
+    """Nothing holds a picture that failed, not even until the garbage collector comes by."""
+    held = np.frombuffer(picture, np.uint8).copy()
+    gone = weakref.ref(held)
+    gc.disable()
+    try:
+        with serving(SHAPES[kind]()) as executor:
+            future = executor.submit(held)
+            del held
+            error = future.exception(10)
+            assert error is not None
+            assert "prepare" in "".join(traceback.format_exception(error)) or picture not in (b"bad", b"0/0")
+            until(lambda: gone() is None, what="the picture's end")
+    finally:
+        gc.enable()
 
 
 def test_a_full_queue_refuses(kind: str, gate: threading.Event) -> None:
