@@ -1,9 +1,7 @@
 """One version beside the running one: a thread that answers live pictures once more and compares. Never in the way."""
 
 import logging
-import os
 import queue
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,8 +19,6 @@ from edge.rollout.pace import Pace
 Counted = Literal["agreed", "disagreed", "failed", "skipped"]
 WAITING = 1
 """How many pictures wait for the shadow; with the one it works on, that is all it holds."""
-NICENESS = 10
-"""How much the shadow's thread stands back behind those that answer, where the system can tell threads apart."""
 HANG_S = 60.0
 """How long one picture may take before the version counts as hanging."""
 
@@ -116,7 +112,6 @@ class Beside:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        _stand_back()
         while (item := self._waiting.get()) is not None and not self._over.is_set():
             self._working_since = self._clock()
             try:
@@ -171,9 +166,3 @@ class Beside:
         with self._lock:
             self._skipped += 1
         self._counted("skipped")
-
-
-def _stand_back() -> None:
-    """Let the scheduler prefer the threads that answer; Linux alone gives each thread its own niceness."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -19,7 +19,7 @@ from tests.mosquitto import Mosquitto, needs_mosquitto, until
 pytestmark = needs_mosquitto
 DULL = [encoded(picture(COLOURS[name])) for name in ("red", "blue", "dark")]
 BRIGHT = encoded(picture(COLOURS["bright"]))
-SHADOW = {"EDGE_ROLLOUT__SHADOW": "true", "EDGE_ROLLOUT__SHADOW_FRAMES": "40", "EDGE_ROLLOUT__MAX_LATENCY_RATIO": "100"}
+SHADOW = {"EDGE_ROLLOUT__SHADOW": "true", "EDGE_ROLLOUT__SHADOW_FRAMES": "10", "EDGE_ROLLOUT__MAX_LATENCY_RATIO": "100"}
 
 
 def without_golden(folder: Path) -> None:
@@ -111,12 +111,12 @@ def test_a_good_version_is_promoted(tmp_path: Path, broker: Mosquitto) -> None:
         trial = plant.models()["2"]["trial"]
         until(lambda: "promoted 2" in plant.changes(), what="the event")
         until(lambda: plant.listener.on("state")[-1]["model"]["version"] == "2", what="the state")
-        assert {"outcome": "promoted", "frames": 40, "agreement": 1.0, "failures": 0}.items() <= trial.items()
+        assert {"outcome": "promoted", "frames": 10, "agreement": 1.0, "failures": 0}.items() <= trial.items()
         progress = [body["shadow"] for body in plant.listener.on("state") if body.get("shadow")]
         assert {entry["version"] for entry in progress} == {"2"}
-        assert 'shadow_frames_total{outcome="agreed"} 40.0' in httpx.get(f"{plant.daemon.url}/metrics").text
+        assert 'shadow_frames_total{outcome="agreed"} 10.0' in httpx.get(f"{plant.daemon.url}/metrics").text
     assert set(plant.belt.outcomes) == {"red", "blue", "dark"}
-    assert json.loads((tmp_path / "var" / "state.json").read_text())["judged"][0]["figures"]["frames"] == 40
+    assert json.loads((tmp_path / "var" / "state.json").read_text())["judged"][0]["figures"]["frames"] == 10
 
 
 def test_permuted_labels_are_rejected(tmp_path: Path, broker: Mosquitto) -> None:

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from edge.rollout.pace import BUSY_SHARE, Pace
+from edge.rollout.pace import BUSY_SHARE, CALM_SHARE, Pace
 
 
 class Clock:
@@ -25,22 +25,14 @@ def test_the_share_is_kept_evenly(share: float) -> None:
     assert max(gaps) - min(gaps) <= 1
 
 
-def test_a_calm_device_may_always() -> None:
-    """With fewer pictures under way than there are cores to spare, each frame may be taken."""
-    pace = Pace(share=1, spare=2, clock=Clock())
-    pace.worked(10)
-    assert pace.allows(0)
-    assert pace.allows(1)
-    assert not pace.allows(2)
-
-
-def test_a_busy_device_gives_little() -> None:
-    """Where pictures always wait, a frame is taken once the last one's time is half a percent of what has passed."""
+@pytest.mark.parametrize(("under_way", "share"), [(0, CALM_SHARE), (1, CALM_SHARE), (2, BUSY_SHARE), (50, BUSY_SHARE)])
+def test_a_share_of_the_time_is_taken(under_way: int, share: float) -> None:
+    """After a frame the shadow rests until its time is that share of what has passed; longer where pictures wait."""
     clock = Clock()
-    pace = Pace(share=1, spare=1, clock=clock)
-    assert pace.allows(50)
+    pace = Pace(share=1, spare=2, clock=clock)
+    assert pace.allows(under_way)
     pace.worked(0.01)
-    clock.now += 0.01 / BUSY_SHARE - 0.001
-    assert not pace.allows(50)
-    clock.now += 0.001
-    assert pace.allows(50)
+    clock.now += 0.01 / share - 0.001
+    assert not pace.allows(under_way)
+    clock.now += 0.002
+    assert pace.allows(under_way)

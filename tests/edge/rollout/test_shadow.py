@@ -16,7 +16,7 @@ from edge.predictor import BatchF32, OutputsF32
 from edge.results import Classification, Failure, Outcome, Prediction, Timing
 from edge.rollout.beside import HANG_S
 from edge.rollout.gate import Limits
-from edge.rollout.pace import BUSY_SHARE
+from edge.rollout.pace import BUSY_SHARE, CALM_SHARE
 from edge.rollout.shadow import AfterShadow, Shadow
 from tests.fakes import (
     COLOURS,
@@ -174,12 +174,15 @@ def test_a_busy_device_is_left_alone(line: Line) -> None:
     for _ in range(50):
         line.answer()
     assert line.counted == {"agreed": 1, "skipped": 50}
-    line.now += 1 / BUSY_SHARE
-    line.pass_by(1)
-    assert line.counted["agreed"] == 2
+    line.now += 1 / CALM_SHARE + 1
+    line.answer()
+    assert line.counted == {"agreed": 1, "skipped": 51}
     line.under_way = 0
     line.pass_by(1)
-    assert line.counted == {"agreed": 3, "skipped": 50}
+    line.under_way = 5
+    line.now += 1 / BUSY_SHARE + 1
+    line.pass_by(1)
+    assert line.counted == {"agreed": 3, "skipped": 51}
 
 
 def test_a_slow_version_holds_nobody_up(line: Line) -> None:
