@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from bench.report import machine
 from tests.faults import rows
 from tests.faults.alone import TALLIES
 from tests.faults.table import PAGE, markdown, page_with, table
@@ -39,7 +40,8 @@ def main() -> int:
         _save(tallies, asked.output)
     print(table(tallies))
     if asked.page:
-        PAGE.write_text(page_with(markdown(tallies), PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        text = f"{_circumstances(asked)}\n\n{markdown(tallies)}"
+        PAGE.write_text(page_with(text, PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     return 0 if all(tally.passed for tally in tallies) else 1
 
 
@@ -51,6 +53,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=Path("faults.json"), help="default: faults.json")
     parser.add_argument("--page", action="store_true", help=f"also write the table into {PAGE.name}")
     return parser.parse_args()
+
+
+def _circumstances(asked: argparse.Namespace) -> str:
+    """Return what the figures depend on."""
+    where = machine()
+    form = "every count in full" if asked.full else "a tenth of the counts"
+    device = f"{where['processor']}, {where['cores']} cores, {where['system']}, Python {where['python']}"
+    return f"Seed {asked.seed}, {form}, {where['taken_at']}, on\n{device}."
 
 
 def run_row(name: str, form: str, seed: int) -> Sequence[Tally]:

@@ -9,7 +9,7 @@ from tests.faults.tally import Tally
 
 PAGE = Path(__file__).parents[2] / "docs/reliability.md"
 BEGIN, END = "<!-- faults: written by python -m tests.faults --page -->", "<!-- end of faults -->"
-WIDTH = 80
+WIDTH, PAGE_WIDTH = 80, 120
 HEAD = ("fault", "times", "produced", "delivered", "dup.", "lost", "worst s", "broker")
 WIDTHS = (21, 5, 8, 9, 5, 4, 7, 6)
 GAP = "  "
@@ -27,7 +27,8 @@ def markdown(tallies: Sequence[Tally]) -> str:
     """Return the table for the page."""
     head = ("fault", "times", "produced", "delivered", "duplicated", "lost", "worst recovery, s", "lost by the broker")
     rows = [head, ("---", *["---:"] * 7), *((tally.fault, *_cells(tally)) for tally in tallies)]
-    notes = [f"- {tally.fault}: {note}" for tally in tallies for note in (*tally.problems, *tally.notes)]
+    said = [f"- {tally.fault}: {note}" for tally in tallies for note in (*tally.problems, *tally.notes)]
+    notes = [line for text in said for line in textwrap.wrap(text, PAGE_WIDTH, subsequent_indent="  ")]
     return "\n".join([*(f"| {' | '.join(row)} |" for row in rows), *(["", *notes] if notes else [])])
 
 
