@@ -16,7 +16,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from edge.api.feed import Feed
-from edge.api.protocol import LOOKS, Bounds, BoundedHttpProtocol, House
+from edge.api.protocol import LOOKS, BoundedHttpProtocol, Bounds, House
 from edge.api.shed import Shed
 from edge.api.tls import HANDSHAKE_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, ServerTls
 from edge.errors import ConfigError

@@ -6,13 +6,17 @@ from contextlib import ExitStack
 from edge.api.app import create_app
 from edge.api.feed import Feed
 from edge.api.limits import Limits
+from edge.api.protocol import Bounds
 from edge.api.server import HttpServer
+from edge.api.shed import Shed
 from edge.config import Config
 from edge.daemon.control import DaemonControl
+from edge.daemon.descriptors import allow_connections
 from edge.daemon.security import Security, exposure
 from edge.daemon.status import Status
 from edge.execution.delivery import Delivery
 from edge.metrics import Metrics
+from edge.ports import Priority
 
 MIB = 1 << 20
 
@@ -51,7 +55,16 @@ def start_http(
         device=config.mqtt.device,
         observe=metrics.observe_request,
     )
-    server = HttpServer(app, feed=feed, host=config.http.host, port=config.http.port, tls=security.tls)
+    allow_connections(config.http.max_connections)
+    server = HttpServer(
+        app,
+        feed=feed,
+        host=config.http.host,
+        port=config.http.port,
+        tls=security.tls,
+        bounds=Bounds(max_connections=config.http.max_connections),
+        shed=Shed(lambda: delivery.full(Priority.REQUEST), observe=metrics.observe_request),
+    )
     stack.callback(server.close)
     server.start()
     return server

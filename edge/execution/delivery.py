@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from edge.errors import InferenceError, InputError, StoppingError
 from edge.execution.ids import Ids
 from edge.execution.tally import Tally
-from edge.ports import Executor, Frame, Mark, Observer, Publisher, Witness
+from edge.ports import Executor, Frame, Mark, Observer, Priority, Publisher, Witness
 from edge.results import Failure, ModelRef, Outcome, Result, Timing
 
 
@@ -91,6 +91,10 @@ class Delivery:
     def _check_open(self) -> None:
         if not self._open:
             raise StoppingError("the daemon is stopping and takes no new work")
+
+    def full(self, priority: Priority) -> float | None:
+        """Return in how many seconds to come again where there is no room for ``priority``; None where there is."""
+        return self._executor.full(priority)
 
     def _admit(self) -> None:
         for publisher in self._publishers:

@@ -1,0 +1,266 @@
+"""uvicorn's HTTP protocol with what it lacks: bounds on what one connection may cost in bytes and in time.
+
+A head must be complete in time and may not be long. A client that takes nothing of its answer is cut off. Requests sent
+without waiting for answers queue up only so far. What must be refused is refused by its head, before its body is read.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from edge.api.shed import Refusal, Shed, crowded
+
+MAX_HEADER_BYTES = 64 * 1024
+KEPT_BODY_BYTES = 1 << 20
+"""A refused body of this size is thrown away so that its connection can be used again; a larger one ends it."""
+PARTING_BYTES = 256 << 20
+LOOKS = 6
+"""How often a connection is looked at within the time that a client may take nothing of its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What all connections, and one of them, may take.
+
+    ``head_s`` bounds the wait for a head, ``body_s`` that for the rest of a refused body, ``stalled_s`` how long a
+    client may take nothing of what is sent to it, ``parting_s`` how long it may take to hang up after the last word.
+    """
+
+    max_connections: int = 2048
+    max_pipelined: int = 16
+    max_partings: int = 256
+    head_s: float = 10.0
+    body_s: float = 10.0
+    stalled_s: float = 30.0
+    parting_s: float = 10.0
+
+
+@dataclass(slots=True)
+class House:
+    """What the connections of one server share. Belongs to its event loop."""
+
+    bounds: Bounds
+    shed: Shed | None = None
+    partings: set["Parting"] = field(default_factory=set)
+
+    def close(self) -> None:
+        """Wait no longer for those who were sent away."""
+        for parting in list(self.partings):
+            parting.transport.abort()
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *arguments: Any, house: House, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._house = house
+        self._bounds = house.bounds
+        self._timer: asyncio.TimerHandle | None = None  # until a head, or the rest of a refused body, must be there
+        self._pause: asyncio.TimerHandle | None = None  # until a refused client is listened to again
+        self._head_bytes = 0
+        self._in_message = False
+        self._in_head = True
+        self._refused = False
+        self._deaf = False
+        self._unsent_bytes = 0
+        self._stalled_looks = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
+        """Start waiting for the first head, or send a connection too many away."""
+        super().connection_made(transport)
+        if len(self.connections) > self._bounds.max_connections:
+            self._part(crowded(self._bounds.max_connections))
+        else:
+            self._expect(self._bounds.head_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._forget_timers()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes while a head is not complete; the parser itself would gather it without end."""
+        if self._deaf:
+            return
+        if not self._in_message:
+            self._expect(self._bounds.head_s)
+        super().data_received(data)
+        if not self._in_head:
+            self._head_bytes = 0
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
+            self.send_400_response("The request's head is too large.")
+
+    def on_message_begin(self) -> None:
+        """Start waiting for a head."""
+        if self._deaf:
+            return
+        super().on_message_begin()
+        self._in_message = self._in_head = True
+        self._expect(self._bounds.head_s)
+
+    def on_headers_complete(self) -> None:
+        """Stop waiting; refuse what there is no room for, before its body is read."""
+        if self._deaf:
+            return
+        self._in_head = False
+        self._arrived()
+        if self._busy:
+            self._queue_up()
+            return
+        refusal = self._refusal()
+        if refusal is None:
+            super().on_headers_complete()
+        else:
+            self._refuse(refusal)
+
+    def on_body(self, body: bytes) -> None:
+        """Pass a body on, unless its request was refused."""
+        if not self._refused and not self._deaf:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Be ready for the next head."""
+        if self._deaf:
+            return
+        self._in_message = False
+        if self._refused:
+            self._refused = False
+            self._arrived()
+            self._keep_alive()
+        else:
+            super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP; an answer to an earlier request that is still being made has nobody to go to now."""
+        if self._busy:
+            self.cycle.disconnected = True  # as uvicorn marks a client that left; writing would fail with a traceback
+            self.cycle.message_event.set()
+        if self._busy and self.cycle.response_started:
+            self.transport.close()  # a second head in the middle of the first answer would only confuse
+            return
+        self._part(_bad_request(msg))
+
+    def look(self) -> None:
+        """Cut off a client that has taken nothing since the last looks; called ``LOOKS`` times in ``stalled_s``."""
+        unsent_bytes = self.transport.get_write_buffer_size()
+        stalled = unsent_bytes > 0 and unsent_bytes >= self._unsent_bytes
+        self._stalled_looks = self._stalled_looks + 1 if stalled else 0
+        self._unsent_bytes = unsent_bytes
+        if self._stalled_looks >= LOOKS:
+            self.transport.abort()
+
+    @property
+    def _busy(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _queue_up(self) -> None:
+        """Let a request wait for the answers before it; the last one that may is told that none will follow."""
+        super().on_headers_complete()
+        if len(self.pipeline) >= self._bounds.max_pipelined:
+            self.cycle.keep_alive = False
+            self._deaf = True
+
+    def _refusal(self) -> Refusal | None:
+        shed = self._house.shed
+        return shed.refusal(self.parser.get_method(), self.url.partition(b"?")[0]) if shed else None
+
+    def _refuse(self, refusal: Refusal) -> None:
+        if not self.parser.should_keep_alive() or not _small(self.headers):
+            self._part(refusal.closing)
+            return
+        self._refused = True
+        self.transport.write(refusal.keeping)
+        self.flow.pause_reading()
+        if self._pause is not None:
+            self._pause.cancel()
+        self._pause = self.loop.call_later(refusal.pause_s, self._listen_again)
+
+    def _listen_again(self) -> None:
+        self._pause = None
+        if self._refused:
+            self._expect(self._bounds.body_s)
+        if not self._busy:
+            self.flow.resume_reading()
+
+    def _keep_alive(self) -> None:
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def _part(self, answer: bytes) -> None:
+        """Leave the connection to its last word."""
+        self._deaf = True
+        self._forget_timers()
+        self._unset_keepalive_if_required()
+        self.connections.discard(self)
+        Parting(self.transport, answer, self._house, self.loop)
+
+    def _expect(self, seconds: float) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _arrived(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _forget_timers(self) -> None:
+        self._arrived()
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+
+
+class Parting(asyncio.Protocol):
+    """Says a last word on a connection, then throws away what still comes, until the client hangs up.
+
+    Closing a socket that holds unread bytes makes TCP reset it, which may discard the word on its way (RFC 9112, 9.6).
+    """
+
+    def __init__(
+        self, transport: asyncio.Transport, word: bytes, house: House, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.transport = transport
+        self._partings = house.partings
+        self._left_bytes = PARTING_BYTES
+        self._timer = loop.call_later(house.bounds.parting_s, transport.abort)
+        transport.set_protocol(self)
+        if len(self._partings) >= house.bounds.max_partings:
+            transport.abort()
+            return
+        self._partings.add(self)
+        transport.write(word)
+        if transport.can_write_eof():
+            transport.write_eof()
+
+    def data_received(self, data: bytes) -> None:
+        """Throw it away."""
+        self._left_bytes -= len(data)
+        if self._left_bytes < 0:
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the signature of a protocol
+        """Be gone."""
+        self._timer.cancel()
+        self._partings.discard(self)
+
+
+def _bad_request(text: str) -> bytes:
+    head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {len(text)}\r\n"
+    return f"{head}connection: close\r\n\r\n{text}".encode("ascii")
+
+
+def _small(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Tell whether the body that follows is known to come, and to be short."""
+    size_bytes = 0
+    for name, value in headers:
+        if name == b"content-length":
+            size_bytes = int(value) if value.isdigit() else KEPT_BODY_BYTES + 1
+        elif name in (b"transfer-encoding", b"expect"):
+            return False
+    return size_bytes <= KEPT_BODY_BYTES
