@@ -42,8 +42,8 @@ def newest_bundle(registry: Path) -> Bundle:
 
 
 @contextmanager
-def daemon(registry: Path, picture: bytes) -> Iterator[Server]:
-    """Run ``automl-edge run`` with its defaults, but for the port, the storage and MQTT, which is off."""
+def daemon(registry: Path, picture: bytes, **more: str) -> Iterator[Server]:
+    """Run ``automl-edge run`` with its defaults, but for the port, the storage, MQTT (off) and ``more`` settings."""
     with tempfile.TemporaryDirectory() as storage:
         port = _free_port()
         settings = {
@@ -51,6 +51,7 @@ def daemon(registry: Path, picture: bytes) -> Iterator[Server]:
             "EDGE_STORAGE__PATH": storage,
             "EDGE_HTTP__PORT": str(port),
             "EDGE_MQTT__ENABLED": "false",
+            **more,
         }
         command = [sys.executable, "-m", "edge.cli", "run"]
         with _running(command, settings) as (process, log, began):
