@@ -64,7 +64,7 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
     console = Console(stream)
     stack.callback(console.close)
     store = stack.enter_context(Store(config.storage.path, trust=trust(config)))
-    messaging = open_messaging(config.mqtt, stack) if config.mqtt.enabled else None
+    messaging = open_messaging(config.mqtt, config.storage.path, stack) if config.mqtt.enabled else None
     executor = open_executor(config)
     stack.callback(executor.close)
     identity = Identity(metadata.version("automl-edge"), config.mqtt.device)

@@ -2,12 +2,15 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from edge.config.network import MqttSection
 from edge.publishers.broker import EmbeddedBroker
+from edge.publishers.memory_outbox import MemoryOutbox
 from edge.publishers.mqtt import MqttPublisher
 from edge.publishers.mqtt_settings import MqttSettings, Tls
-from edge.publishers.outbox import MemoryOutbox
+from edge.publishers.outbox import MIB, Limits, Outbox
+from edge.publishers.sqlite_outbox import SqliteOutbox
 from edge.publishers.topics import Topics
 
 
@@ -27,7 +30,12 @@ class Messaging:
         return f"{self.host}:{self.port}"
 
 
-def open_messaging(mqtt: MqttSection, stack: ExitStack) -> Messaging:
+OUTBOX = "outbox.db"
+"""Where results wait, below the storage's path."""
+HOUR_S = 3600.0
+
+
+def open_messaging(mqtt: MqttSection, storage: Path, stack: ExitStack) -> Messaging:
     """Start the broker, where none is named; the publisher connects when it is started. Raises ConfigError."""
     topics = Topics(mqtt.prefix, mqtt.device)
     host, port = mqtt.host, mqtt.port
@@ -36,9 +44,22 @@ def open_messaging(mqtt: MqttSection, stack: ExitStack) -> Messaging:
         broker.start()
         stack.callback(broker.close)
         host, port = "127.0.0.1", broker.port
-    publisher = MqttPublisher(_settings(mqtt, topics, host, port), MemoryOutbox(mqtt.queue_size))
+    publisher = MqttPublisher(_settings(mqtt, topics, host, port), open_outbox(mqtt, storage))
     stack.callback(publisher.close)
     return Messaging(publisher, topics, host, port, embedded=not mqtt.host)
+
+
+def open_outbox(mqtt: MqttSection, storage: Path) -> Outbox:
+    """Return where results wait, as the configuration says; what is wrong with the disk is told by its status."""
+    limits = Limits(
+        entries=mqtt.queue_size,
+        bytes=mqtt.queue_mb * MIB,
+        max_age_s=mqtt.queue_max_age_h * HOUR_S,
+        full=mqtt.queue_full,
+    )
+    if mqtt.queue_store == "memory":
+        return MemoryOutbox(limits)
+    return SqliteOutbox(storage / OUTBOX, limits, sync=mqtt.queue_sync)
 
 
 def _settings(mqtt: MqttSection, topics: Topics, host: str, port: int) -> MqttSettings:

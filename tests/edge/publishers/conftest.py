@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from edge.publishers.memory_outbox import MemoryOutbox
 from edge.publishers.mqtt import MqttPublisher
 from edge.publishers.mqtt_settings import MqttSettings
-from edge.publishers.outbox import MemoryOutbox, Outbox
+from edge.publishers.outbox import Outbox
 from edge.publishers.topics import Topics
 from tests.mosquitto import Certificates, Mosquitto, make_certificates
 

@@ -11,9 +11,10 @@ import psutil
 import pytest
 
 from edge.errors import ConfigError
+from edge.publishers.memory_outbox import MemoryOutbox
 from edge.publishers.mqtt import MqttPublisher
 from edge.publishers.mqtt_settings import MqttSettings, Tls
-from edge.publishers.outbox import MemoryOutbox, Message
+from edge.publishers.outbox import Limits, Message
 from edge.publishers.topics import Topics
 from tests.edge.publishers.conftest import TOPICS, MakeBroker, MakePublisher
 from tests.edge.publishers.listener import Listener
@@ -24,9 +25,9 @@ pytestmark = needs_mosquitto
 ALL = "plant/press-1/#"
 DAEMON = """
 import sys, time
+from edge.publishers.memory_outbox import MemoryOutbox
 from edge.publishers.mqtt import MqttPublisher
 from edge.publishers.mqtt_settings import MqttSettings
-from edge.publishers.outbox import MemoryOutbox
 from edge.publishers.topics import Topics
 MqttPublisher(MqttSettings(topics=Topics("plant", "press-1"), port=int(sys.argv[1])), MemoryOutbox()).start()
 time.sleep(60)
@@ -282,7 +283,7 @@ def test_dropped_numbers_are_named_where_they_are_missing(
     broker: Mosquitto, listener: Listener, make_publisher: MakePublisher
 ) -> None:
     """The stream explains its own gaps: record first, then what follows."""
-    publisher = make_publisher(broker.port, outbox=MemoryOutbox(3))
+    publisher = make_publisher(broker.port, outbox=MemoryOutbox(Limits(entries=3)))
     for seq in range(1, 6):
         publisher.publish(make_result(seq))
     connected(publisher)

@@ -1,21 +1,53 @@
 """What every outbox promises; each kind that there is goes through the same examples."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from edge.errors import ConfigError
-from edge.publishers.outbox import Dropped, MemoryOutbox, Message, Outbox
+from edge.errors import ConfigError, OverloadedError
+from edge.ports import Mark
+from edge.publishers.memory_outbox import MemoryOutbox
+from edge.publishers.outbox import Dropped, Limits, Message, Outbox
+from edge.publishers.sqlite_outbox import SqliteOutbox
 
-MakeOutbox = Callable[[int], Outbox]
+MakeOutbox = Callable[..., Outbox]
 
 
-@pytest.fixture(params=[MemoryOutbox], ids=["memory"])
-def make_outbox(request: pytest.FixtureRequest) -> MakeOutbox:
+class Clock:
+    """A clock that a test sets; it begins when this was written."""
+
+    def __init__(self) -> None:
+        self.ms = 1_795_000_000_000
+
+    def __call__(self) -> int:
+        return self.ms
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The time of every outbox."""
+    return Clock()
+
+
+@pytest.fixture(params=["memory", "disk"])
+def make_outbox(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[MakeOutbox]:
     """Return how to make an outbox of a given capacity."""
-    make: MakeOutbox = request.param
-    return make
+    made: list[Outbox] = []
+
+    def make(entries: int = 100, **limits: Any) -> Outbox:
+        bounds = Limits(entries=entries, **limits)
+        if request.param == "memory":
+            made.append(MemoryOutbox(bounds, now_ms=clock))
+        else:
+            made.append(SqliteOutbox(tmp_path / f"{len(made)}.db", bounds, now_ms=clock))
+        return made[-1]
+
+    yield make
+    for outbox in made:
+        outbox.close()
 
 
 def message(seq: int) -> Message:
@@ -55,9 +87,9 @@ def test_only_an_acknowledgement_lets_a_message_leave(make_outbox: MakeOutbox) -
 def test_rewinding_sends_the_unacknowledged_again_in_order_before_all_else(make_outbox: MakeOutbox) -> None:
     """After a lost connection the order is that of the first time, without what was acknowledged."""
     outbox = filled(make_outbox(10), 1, 2, 3, 4)
-    _, second, _ = outbox.take(3)
+    _, second, third = outbox.take(3)
     outbox.acknowledge(second.id)
-    assert outbox.rewind() == 4
+    assert outbox.rewind() == third.id + 1
     assert contents(outbox) == [1, 3, 4]
 
 
@@ -149,7 +181,99 @@ def test_threads_may_put_at_the_same_time(make_outbox: MakeOutbox) -> None:
     assert len(outbox.take(1000)) == outbox.depth == 400
 
 
+def test_more_than_fits_in_memory_keeps_its_order(make_outbox: MakeOutbox) -> None:
+    """Whatever was read ahead, and whatever came meanwhile."""
+    outbox = filled(make_outbox(5000), *range(1, 1001))
+    told = contents(outbox, 10)
+    outbox.rewind()
+    told = contents(outbox, 700)
+    filled(outbox, *range(1001, 1401))
+    assert told + contents(outbox, 5000) == list(range(1, 1401))
+    assert outbox.depth == 1400
+
+
+def test_bytes_are_a_limit_too(make_outbox: MakeOutbox) -> None:
+    """Large messages push out more of the older ones."""
+    outbox = filled(make_outbox(bytes=1000), *range(1, 11))
+    outbox.put(Message("t", bytes(800), 11))
+    assert contents(outbox) == [(1, 8), 9, 10, 11]
+    assert outbox.status().bytes <= 1000
+
+
+def test_what_waited_too_long_is_dropped_and_named_for_that(make_outbox: MakeOutbox, clock: Clock) -> None:
+    """Only what has waited longer than allowed; a record says why."""
+    outbox = filled(make_outbox(max_age_s=60), 1, 2)
+    clock.ms += 30_000
+    filled(outbox, 3)
+    clock.ms += 31_000
+    record, rest = outbox.take(10)
+    assert (record.content, outbox.dropped) == (Dropped(1, 2, "too-old"), 2)
+    assert isinstance(rest.content, Message)
+
+
+def test_records_of_different_reasons_stay_apart(make_outbox: MakeOutbox, clock: Clock) -> None:
+    """Each says its own."""
+    outbox = filled(make_outbox(2, max_age_s=60), 1, 2, 3)
+    clock.ms += 61_000
+    filled(outbox, 4)
+    assert [q.content for q in outbox.take(2)] == [Dropped(1, 1, "full"), Dropped(2, 3, "too-old")]
+
+
+def test_an_outbox_that_may_drop_nothing_refuses_new_work_and_keeps_what_was_accepted(make_outbox: MakeOutbox) -> None:
+    """The error names the limit and the remedies; there is room again after an acknowledgement."""
+    outbox = make_outbox(2, full="refuse")
+    outbox.admit()
+    filled(outbox, 1, 2)
+    with pytest.raises(OverloadedError, match=r"mqtt\.queue_size = 2 is reached; bring the broker back") as refused:
+        outbox.admit()
+    assert refused.value.retry_after_s > 1
+    assert "new pictures are refused" in str(outbox.status().problem)
+    filled(outbox, 3)  # accepted before the outbox was full
+    assert (outbox.depth, outbox.dropped) == (3, 0)
+    for queued in outbox.take(2):
+        outbox.acknowledge(queued.id)
+    outbox.admit()
+    assert contents(outbox) == [3]
+
+
+def test_a_full_outbox_that_drops_says_so_until_it_has_room(
+    make_outbox: MakeOutbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Told once in the log however much is dropped, and in the status as long as it lasts."""
+    outbox = filled(make_outbox(10), *range(1, 51))
+    outbox.admit()
+    assert "mqtt.queue_size = 10 is reached" in str(outbox.status().problem)
+    assert len([r for r in caplog.records if "drops its oldest" in r.getMessage()]) == 1
+    for queued in outbox.take(5):
+        outbox.acknowledge(queued.id)
+    assert outbox.status().problem is None
+
+
+def test_the_status_tells_how_much_waits_and_how_long(make_outbox: MakeOutbox, clock: Clock) -> None:
+    """Counts, bytes, the age of the oldest."""
+    outbox = filled(make_outbox(), 1)
+    clock.ms += 2000
+    filled(outbox, 2)
+    status = outbox.status()
+    assert (status.depth, status.oldest_s, status.damaged, status.writable) == (2, 2.0, 0, True)
+    assert status.bytes > 0
+    for queued in outbox.take(2):
+        outbox.acknowledge(queued.id)
+    assert (outbox.status().depth, outbox.status().bytes, outbox.status().oldest_s) == (0, 0, 0.0)
+
+
+def test_the_mark_is_the_newest_number_and_id(make_outbox: MakeOutbox) -> None:
+    """Also once all has left; an id dated in the future, by a file's own time, does not count."""
+    outbox = make_outbox()
+    outbox.put(Message("t", b"", 7, "01K9ZZZZZZ0000000000000000"))
+    outbox.put(Message("t", b"", 8, "7ZZZZZZZZZ0000000000000000"))
+    outbox.put(Message("t", b"", 0))
+    for queued in outbox.take(3):
+        outbox.acknowledge(queued.id)
+    assert outbox.mark == Mark(8, "01K9ZZZZZZ0000000000000000")
+
+
 def test_an_outbox_for_nothing_is_refused() -> None:
     """A capacity of zero would drop everything."""
     with pytest.raises(ConfigError, match="at least one"):
-        MemoryOutbox(0)
+        Limits(entries=0)

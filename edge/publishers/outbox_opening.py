@@ -1,0 +1,84 @@
+"""Opens the outbox's file whatever state it is in: makes it, takes it as it is, or salvages it."""
+
+import logging
+import sqlite3
+import struct
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.errors import StoreError
+from edge.publishers.outbox_database import OutboxDamagedError, OutboxDatabase, Sync, Totals
+from edge.publishers.pages import committed_frames
+from edge.publishers.salvage import WAL, Salvaged, finish, salvage, unfinished
+
+INDEX_HEADER = struct.Struct("=16xI")
+"""The log's index has its number of frames at byte 16, in the machine's own order (sqlite.org/walformat.html)."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open file. ``fresh`` tells that it was not there, or empty, or without the log that a running outbox has.
+
+    ``salvaged`` tells what was read of a damaged one.
+    """
+
+    database: OutboxDatabase
+    totals: Totals
+    fresh: bool
+    salvaged: Salvaged | None
+
+
+def open_file(path: Path, *, sync: Sync, seq_floor: int, seq_bound: int) -> Opened:
+    """Open the file, make it, or salvage it. Raises StoreError where the disk refuses."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if unfinished(path).exists():
+            finish(path)
+        fresh = not path.exists() or not path.stat().st_size or not _log(path).exists()
+        whole = _log_is_whole(path)
+    except OSError as exc:
+        msg = f"the outbox {path} cannot be opened: {exc.strerror}; give the right to read and write its folder"
+        raise StoreError(msg) from exc
+    try:
+        if not whole:
+            raise OutboxDamagedError(f"the outbox {path} is damaged: its log is not whole")
+        return Opened(*_open(path, sync), fresh, None)
+    except OutboxDamagedError as exc:
+        log.warning(str(exc))
+        salvaged = salvage(path, seq_floor=seq_floor, seq_bound=seq_bound)
+        return Opened(*_open(path, sync), fresh, salvaged)
+
+
+def _open(path: Path, sync: Sync) -> tuple[OutboxDatabase, Totals]:
+    database = OutboxDatabase(path, sync=sync)
+    try:
+        return database, database.totals()
+    except StoreError:
+        database.close()
+        raise
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(path.name + WAL)
+
+
+def _log_is_whole(path: Path) -> bool:
+    """Tell whether SQLite reads all of the log that is there: it says nothing of what it leaves out. Raises OSError.
+
+    Looked at through a connection that only reads, for one that writes removes the log when it is closed.
+    """
+    if not path.exists() or not _log(path).exists() or not _log(path).stat().st_size:
+        return True
+    with _log(path).open("rb") as wal:
+        promised = committed_frames(wal)
+    if promised is None:
+        return False
+    with suppress(sqlite3.Error):  # who opens it for writing explains what is wrong
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as reader:
+            reader.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+            head = path.with_name(f"{path.name}-shm").read_bytes()[: INDEX_HEADER.size]
+        return len(head) < INDEX_HEADER.size or INDEX_HEADER.unpack(head)[0] >= promised
+    return True
