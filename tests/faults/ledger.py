@@ -28,6 +28,11 @@ class Delivered:
         """What names the picture."""
         return self.source, self.picture
 
+    @property
+    def sender(self) -> str:
+        """Who numbered the picture: what its name begins with."""
+        return self.picture.partition("-")[0] if "-" in self.picture else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:
@@ -116,12 +121,12 @@ class Ledger:
             yield from (f"{source}: {b} after {a} ({connection})" for a, b in pairwise(line) if b <= a)
 
     def _disordered(self) -> Iterator[str]:
-        """Give each place where a source's pictures, numbered by their sender, have falling numbers of results."""
-        firsts: Mapping[str, dict[str, int]] = defaultdict(dict)
+        """Give each place where pictures that one sender has numbered got results with falling numbers."""
+        firsts: Mapping[tuple[str, str], dict[str, int]] = defaultdict(dict)
         for one in self.results:
-            seq = firsts[one.source].get(one.picture, one.seq)
-            firsts[one.source][one.picture] = min(seq, one.seq)
-        for source, line in firsts.items():
+            line = firsts[one.source, one.sender]
+            line[one.picture] = min(line.get(one.picture, one.seq), one.seq)
+        for (source, _), line in firsts.items():
             in_order = [picture for picture, _ in sorted(line.items(), key=lambda item: item[1])]
             yield from (f"{source}: {b} after {a}" for a, b in pairwise(in_order) if b < a)
 

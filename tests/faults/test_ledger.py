@@ -63,9 +63,11 @@ def test_order_within_a_connection() -> None:
 
 
 def test_order_of_pictures() -> None:
-    """A source's later picture has the higher number."""
+    """A later picture of the same sender has the higher number; senders do not wait for each other."""
     (problem,) = ledger(result(1, "002.png"), result(2, "001.png")).problems()
     assert problem == "1 pictures got numbers out of their order: http: 001.png after 002.png"
+    two_senders = ledger(result(1, "a-002.png"), result(2, "b-001.png"), result(3, "a-003.png"))
+    assert list(two_senders.problems()) == []
 
 
 def test_what_the_broker_forgot() -> None:

@@ -20,13 +20,15 @@ TIMEOUT_S = 15.0
 class Traffic:
     """A thread that sends picture after picture, ``rate`` a second at most.
 
-    ``owed`` are the pictures whose result must reach the receiver, as (source, name); names rise from ``first`` on.
+    ``owed`` are the pictures whose result must reach the receiver, as (source, name). Names begin with the ``sender``
+    and rise from ``first`` on.
     """
 
-    def __init__(self, source: str, rate: float, first: int = 1) -> None:
+    def __init__(self, source: str, rate: float, *, sender: str = "a", first: int = 1) -> None:
         self.source = source
         self.owed: set[tuple[str, str]] = set()
         self._interval_s = 1 / rate
+        self._sender = sender
         self._number = first - 1
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"traffic-{source}", daemon=True)
@@ -48,7 +50,7 @@ class Traffic:
         due = time.monotonic()
         while not self._stop.is_set():
             self._number += 1
-            self.send(f"{self._number:07}.png")
+            self.send(f"{self._sender}-{self._number:07}.png")
             due = max(due + self._interval_s, time.monotonic() - self._interval_s)
             self._stop.wait(max(0.0, due - time.monotonic()))
         self.finish()
@@ -68,8 +70,8 @@ class Traffic:
 class HttpTraffic(Traffic):
     """One client that asks for an answer, then sends the next: what got its 200 is owed."""
 
-    def __init__(self, port: int, rate: float = 100, first: int = 1) -> None:
-        super().__init__("http", rate, first)
+    def __init__(self, port: int, rate: float = 100, *, sender: str = "a", first: int = 1) -> None:
+        super().__init__("http", rate, sender=sender, first=first)
         self._port = port
         self._connection: http.client.HTTPConnection | None = None
         self.answers: dict[int, int] = {}

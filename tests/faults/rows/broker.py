@@ -14,6 +14,8 @@ TIMES = 20
 RECOVERY_S = 3.0
 """The promise: this long after the broker is back, at most, results arrive again."""
 CALM_S = 0.4
+LONG_S, LONG_EVERY = 20.0, 10
+"""Each so many faults, one lasts long enough for all patience to run out."""
 
 USERS = {"daemon": ("edge", "right"), "witness": ("witness", "seen"), "sender": ("sender", "sent")}
 
@@ -26,6 +28,7 @@ class Fault:
     hurt: Callable[[Testbed], None]
     heal: Callable[[Testbed], object]
     longest_s: float = 1.5
+    protocol: str = "3.1.1"
 
 
 def _lock_out(bed: Testbed) -> None:
@@ -43,9 +46,9 @@ FAULTS = (
     Fault("broker SIGKILLed", lambda bed: bed.broker.kill(), lambda bed: bed.broker.start()),
     # longer than the keepalive sometimes, so that the daemon gives the connection up
     Fault("broker frozen", lambda bed: bed.broker.freeze(), lambda bed: bed.broker.thaw(), longest_s=6.0),
-    Fault("broker refusing", _lock_out, lambda bed: bed.broker.change_password("edge", "right")),
-    Fault("broker restarted without its state", lambda bed: bed.broker.kill(), _start_without_state),
-    Fault("network cut", lambda bed: bed.proxy.refuse(), lambda bed: bed.proxy.mend()),
+    Fault("broker refusing", _lock_out, lambda bed: bed.broker.change_password("edge", "right"), protocol="5"),
+    Fault("broker restarted without its state", lambda bed: bed.broker.kill(), _start_without_state, protocol="5"),
+    Fault("network cut", lambda bed: bed.proxy.refuse(), lambda bed: bed.proxy.mend(), protocol="5"),
     Fault("network silent", lambda bed: bed.proxy.black_hole(), lambda bed: bed.proxy.mend(), longest_s=6.0),
 )
 
@@ -57,16 +60,18 @@ def run(scale: Scale) -> Sequence[Tally]:
 
 def _suffer(fault: Fault, scale: Scale) -> Tally:
     chance, times = scale.chance(fault.name), scale.of(TIMES)
-    with Testbed(scale.folder / fault.name.replace(" ", "-"), users=USERS) as bed:
+    environment = {"EDGE_MQTT__PROTOCOL": fault.protocol}
+    with Testbed(scale.folder / fault.name.replace(" ", "-"), users=USERS, environment=environment) as bed:
         bed.start_daemon().until_ready()
         until(lambda: bed.status()["mqtt"]["connected"], what="the broker's acceptance")
         http, folder = HttpTraffic(bed.http_port), FolderTraffic(bed.inbox)
         camera = MqttTraffic(bed.broker.port, ROOT, user=USERS["sender"])
         waits = []
         with http, folder, camera:
-            for _ in range(times):
+            for number in range(1, times + 1):
                 time.sleep(CALM_S * (1 + chance.random()))
-                waits.append(_once(fault, bed, chance.uniform(0.2, fault.longest_s)))
+                long = number % LONG_EVERY == 0
+                waits.append(_once(fault, bed, LONG_S if long else chance.uniform(0.2, fault.longest_s)))
         bed.drain()
         taken = {("camera", name) for name in bed.proxy.recording.pictures_handed}
         tally = bed.account(fault.name, times, owed(http, folder) | (camera.owed & taken))

@@ -32,13 +32,14 @@ def run(scale: Scale) -> Tally:
     chance, times = scale.chance(TITLE), scale.of(TIMES)
     with Testbed(scale.folder / "bed", graph=SLOW) as bed:
         life = _Lives(bed, chance)
-        http, folder = HttpTraffic(bed.http_port, rate=60), FolderTraffic(bed.inbox, rate=20)
+        http, more = HttpTraffic(bed.http_port, rate=60), HttpTraffic(bed.http_port, rate=60, sender="b")
+        folder = FolderTraffic(bed.inbox, rate=20)
         camera = MqttTraffic(bed.broker.port, ROOT, rate=20)
         bed.start_daemon().until_ready()
-        with http, folder, camera:
+        with http, more, folder, camera:
             for _ in range(times):
                 life.end()
-        tally = bed.account(TITLE, times, owed(http, folder, camera))
+        tally = bed.account(TITLE, times, owed(http, more, folder, camera))
         code = bed.stop_daemon()
     notes = (f"{life.versions} versions came in; recovery counts from the start of the new process",)
     counted = replace(tally, recovery_s=round(life.worst_s, 2), notes=notes)
