@@ -7,6 +7,8 @@ from collections.abc import Callable, Hashable
 
 BURST_S = 2.0
 """How long a client that was quiet may come without being held back, in seconds' worth of its rate."""
+ROUNDING_S = 1e-6
+"""A wait so short is none: sums of floating-point times are that exact on a machine that has run for years."""
 CLIENTS = 4096
 """Most clients that are told apart; the one that came longest ago is forgotten first."""
 
@@ -36,7 +38,7 @@ class Rate:
         now = self._monotonic()
         empty_at = max(now, self._empty_at.get(client, 0.0))
         wait_s = empty_at - now - self._room_s
-        if wait_s > 0:
+        if wait_s > ROUNDING_S:
             return wait_s
         self._empty_at[client] = empty_at + self._each_s
         self._empty_at.move_to_end(client)
@@ -51,6 +53,7 @@ def address_of(client: tuple[str, int] | None) -> str:
     if ":" not in host:
         return host
     try:
-        return str(ipaddress.ip_network((host.partition("%")[0], 64), strict=False))
+        address = ipaddress.IPv6Address(host.partition("%")[0])
     except ValueError:
         return host
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))

@@ -6,6 +6,7 @@ but the ``Host`` that it sends is that name.
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 from edge.api.scopes import SAFE_METHODS
 
 REMEMBERED = 64
+
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\[\]:@]+?)\.?)(?::[0-9]*)?")  # RFC 9110, 7.2
 
 
 class Sites:
@@ -36,7 +39,8 @@ class Sites:
         )
 
     def _judged(self, host: bytes) -> bool:
-        name = _without_port(host.decode("latin-1").lower())
+        found = _HOST.fullmatch(host.decode("latin-1").lower())
+        name = (found[1] or found[2]) if found else ""
         return name in (self._names or ()) or name.endswith(".localhost") or _is_address(name)
 
 
@@ -50,12 +54,6 @@ def foreign(method: str, origin: bytes | None, host: bytes | None) -> str | None
     except ValueError:
         own = False
     return None if own else f"a page of {text[:100]} may not send this request: only pages of this device may"
-
-
-def _without_port(host: str) -> str:
-    name, _, port = host.rpartition(":")
-    bare = name if name and port.isdecimal() and (":" not in name or name.endswith("]")) else host
-    return bare.removeprefix("[").removesuffix("]").removesuffix(".")
 
 
 def _is_address(name: str) -> bool:

@@ -18,7 +18,7 @@ from edge.errors import ConfigError
 SOON = timedelta(days=14)
 """How long before its end a certificate is warned of."""
 HANDSHAKE_ROUNDS = 10
-HANDSHAKE_TIMEOUT_S = 10.0
+HANDSHAKE_TIMEOUT_S = 4.0
 """Longest that a client may take for its handshake."""
 SHUTDOWN_TIMEOUT_S = 1.0
 """Longest that a client is waited for to say goodbye when its connection is closed."""

@@ -1,9 +1,13 @@
 """The running daemon, asked over its own HTTP interface."""
 
 import json
+import re
+import ssl
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -14,15 +18,21 @@ TIMEOUT_S = 120.0
 """Longest wait for an answer: proving a large model on a small device takes its time."""
 PROBE_TIMEOUT_S = 2.0
 
-CONNECTIONS: Mapping[str, type[HTTPConnection]] = {"http": HTTPConnection, "https": HTTPSConnection}
+CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Daemon:
-    """Where a daemon listens, and the token it wants."""
+    """Where a daemon listens, the token it wants, and whom it is trusted by.
+
+    With ``ca_file`` only its authorities are trusted, without it the system's. ``own_cert`` is the certificate that the
+    daemon of this very configuration serves: then just that one is, whatever name it carries.
+    """
 
     url: str
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+    own_cert: Path | None = None
 
     def answers(self) -> bool:
         """Tell whether a daemon is alive there."""
@@ -57,30 +67,85 @@ class Daemon:
             response = connection.getresponse()
             return response.status, _answer(response)
         except (OSError, HTTPException) as error:
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise UnavailableError(
-                f"no daemon answers at {self.url} ({reason}): start it with 'automl-edge run', or give its --url"
-            ) from error
+            raise UnavailableError(self._silence(error)) from error
         finally:
             connection.close()
 
     def _connection(self, timeout_s: float) -> HTTPConnection:
         try:
             parts = urlsplit(self.url)
-            host, port, kind = parts.hostname, parts.port, CONNECTIONS[parts.scheme]
-        except (ValueError, KeyError) as error:
-            raise ConfigError(f"{self.url!r} is no URL of a daemon, such as http://127.0.0.1:8080") from error
-        return kind(host or "127.0.0.1", port, timeout=timeout_s)
+            host, port = parts.hostname or "127.0.0.1", parts.port
+        except ValueError as error:
+            raise self._no_url() from error
+        if parts.scheme == "https":
+            return HTTPSConnection(host, port, timeout=timeout_s, context=self._trust())
+        if parts.scheme != "http":
+            raise self._no_url()
+        return HTTPConnection(host, port, timeout=timeout_s)
+
+    def _no_url(self) -> ConfigError:
+        return ConfigError(f"{self.url!r} is no URL of a daemon, such as http://127.0.0.1:8080")
+
+    def _trust(self) -> ssl.SSLContext:
+        """Return what judges the daemon's certificate. Raises ConfigError naming the file."""
+        place = self.ca_file or self.own_cert
+        try:
+            if self.ca_file is not None or self.own_cert is None:
+                return ssl.create_default_context(cafile=self.ca_file)
+            return _only(self.own_cert)
+        except OSError as error:  # ssl.SSLError is one
+            reason = error.strerror or str(error)
+            raise ConfigError(f"{place}: cannot be used to check the daemon's certificate: {reason}") from error
+
+    def _silence(self, error: Exception) -> str:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"{self.url} is not trusted: {error.verify_message}; give the authority's certificate with --ca"
+        if isinstance(error, ssl.SSLError):
+            return f"TLS with {self.url} fails: {error.reason}; does the daemon speak HTTPS there?"
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        hint = "start it with 'automl-edge run', or give its --url (https where it has a certificate)"
+        return f"no daemon answers at {self.url} ({reason}): {hint}"
 
 
-def daemon_of(config: Config, url: str | None) -> Daemon:
-    """Return the daemon that a configuration starts, at ``url`` where that is given. Raises ConfigError."""
+def _only(cert_file: Path) -> ssl.SSLContext:
+    """Return a context that trusts the first certificate of a file, and no other."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # the very certificate is known, not only who signed it
+    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    found = CERTIFICATE.search(cert_file.read_text(encoding="latin-1"))
+    if found is None:
+        raise ssl.SSLError("it holds no certificate in PEM form")
+    context.load_verify_locations(cadata=found[0])
+    return context
+
+
+def daemon_of(
+    config: Config, url: str | None, *, token_file: Path | None = None, ca_file: Path | None = None
+) -> Daemon:
+    """Return the daemon that a configuration starts, at ``url`` where that is given.
+
+    The token is that of ``token_file`` (``-``: standard input), else of the configuration. Raises ConfigError.
+    """
     http = config.http
+    token = _token(token_file) if token_file else http.token.get_secret_value() if http.token else None
     if url is None and (http.port == 0 or not http.enabled):
         raise ConfigError("http.port is 0 or http.enabled is false: where does the daemon listen? give its --url")
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(http.host, http.host)
-    own = f"http://{f'[{host}]' if ':' in host else host}:{http.port}"
-    return Daemon(url or own, http.token.get_secret_value() if http.token else None)
+    scheme = "https" if http.cert_file else "http"
+    own = f"{scheme}://{f'[{host}]' if ':' in host else host}:{http.port}"
+    return Daemon(url or own, token, ca_file, http.cert_file if url is None else None)
+
+
+def _token(path: Path) -> str:
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise ConfigError(f"--token-file {path}: cannot be read: {reason}") from error
+    token = text.strip()
+    if not re.fullmatch(r"[!-~]+", token):
+        raise ConfigError(f"--token-file {path}: must hold one token and nothing else")
+    return token
 
 
 def _answer(response: HTTPResponse) -> Mapping[str, Any]:
@@ -93,7 +158,8 @@ def _answer(response: HTTPResponse) -> Mapping[str, Any]:
 
 def _refusal(status: int, detail: str) -> EdgeError:
     if status in (401, 403):
-        return ConfigError(f"the daemon refuses: {detail}; give its token with EDGE_HTTP__TOKEN or the config file")
+        hint = "give a token that may do this with --token-file, EDGE_HTTP__TOKEN or the config file"
+        return ConfigError(f"the daemon refuses: {detail}; {hint}")
     if status == 404:
         return ModelNotFoundError(detail)
     return ModelError(detail) if status < 500 else UnavailableError(f"the daemon says: {detail}")

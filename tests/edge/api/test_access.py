@@ -1,9 +1,14 @@
-"""The token, cross-site requests, and what is counted of each request."""
+"""Tokens and their scopes, limits of rate, requests that a browser is made to send, and what is counted."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from edge.errors import ConfigError
-from tests.edge.api.conftest import Ask
+from edge.api.access import Access
+from edge.tokens import SCOPES, Grant, KnownTokens, Scope, TokensFile
+from tests.edge.api.conftest import Ask, Serve
 from tests.edge.api.fakes import failing
 
 GUARDED = [
@@ -51,12 +56,6 @@ def test_probes_and_pages_need_no_token(ask: Ask, path: str) -> None:
     assert ask("GET", path, parts={"token": "secret"}).status_code == 200
 
 
-def test_an_empty_token_is_refused(ask: Ask) -> None:
-    """It would look like protection and be none."""
-    with pytest.raises(ConfigError, match="token is empty"):
-        ask("GET", "/livez", parts={"token": ""})
-
-
 @pytest.mark.parametrize(
     ("origin", "status"), [("http://evil.example", 403), ("null", 403), ("http://edge", 200), (None, 200)]
 )
@@ -64,6 +63,135 @@ def test_a_page_of_another_site_may_not_change_the_model(ask: Ask, origin: str |
     """A browser on the plant's network sends such requests without being asked; programs send no Origin."""
     headers = {} if origin is None else {"origin": origin}
     assert ask("POST", "/v1/models/metal/rollback", headers=headers).status_code == status
+
+
+@pytest.mark.parametrize("path", ["/v1/predict", "/score"])
+def test_a_page_of_another_site_may_not_hand_in_pictures(ask: Ask, path: str) -> None:
+    """Its results would go out with those of the line; looking is the browser's own affair (no CORS header)."""
+    foreign = {"origin": "http://evil.example", "content-type": "text/plain"}
+    assert ask("POST", path, headers=foreign, content=b"x").status_code == 403
+    assert ask("GET", path, headers=foreign).status_code != 403
+    assert "access-control-allow-origin" not in ask("GET", "/v1/status", headers=foreign).headers
+
+
+def test_without_a_token_only_the_devices_own_names_are_answered(serve: Serve) -> None:
+    """On no route, the page among them: a browser takes a page whose name points here for one of ours."""
+    client = serve(access=Access(names=("localhost", "press-7")))
+    rebound = {"host": "evil.example:8080", "origin": "http://evil.example:8080"}
+    for method, path in [*GUARDED, ("GET", "/")]:
+        answer = client.request(method, path, headers=rebound)
+        assert answer.status_code == 421
+        assert "set http.token" in answer.json()["detail"]
+    assert client.get("/v1/status").status_code == 200
+    assert client.get("/v1/status", headers={"host": "press-7:8080"}).status_code == 200
+
+
+def tokens_of(folder: Path, *grants: Grant) -> tuple[Access, Sequence[str]]:
+    """Return who may ask, and their tokens."""
+    file = TokensFile(folder / "tokens.json")
+    made = [file.add(grant) for grant in grants]
+    return Access(KnownTokens(None, file.path)), made
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+WANTED: dict[Scope, list[tuple[str, str]]] = {
+    "predict": [("POST", "/v1/predict"), ("POST", "/score"), ("GET", "/score")],
+    "read": [
+        ("GET", "/v1/status"), ("GET", "/v1/models"), ("GET", "/v1/results"), ("GET", "/metrics"), ("GET", "/nothing"),
+        ("HEAD", "/v1/status"),
+    ],
+    "operate": [
+        ("POST", "/v1/models/metal/activate"), ("POST", "/v1/models/metal/rollback"), ("POST", "/nothing"),
+        ("DELETE", "/v1/models"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_each_route_wants_its_scope(serve: Serve, tmp_path: Path, scope: Scope) -> None:
+    """With it the request goes on; with all others 403 names the missing one. What nobody thought of is guarded too."""
+    right = Grant("right", frozenset({scope}))
+    access, (allowed, others) = tokens_of(tmp_path, right, Grant("others", frozenset(SCOPES) - {scope}))
+    client = serve(access=access)
+    for method, path in WANTED[scope]:
+        assert client.request(method, path, headers=bearer(allowed)).status_code not in {401, 403}
+        refused = client.request(method, path, headers=bearer(others))
+        assert refused.status_code == 403
+        assert refused.headers["www-authenticate"] == f'Bearer error="insufficient_scope", scope="{scope}"'
+        assert method == "HEAD" or f"wants the scope '{scope}'" in refused.json()["detail"]
+
+
+def test_an_expired_token_is_told_so(ask: Ask, tmp_path: Path) -> None:
+    """Only who holds it learns that; it opens nothing."""
+    over = datetime.now(UTC) - timedelta(seconds=1)
+    access, (token,) = tokens_of(tmp_path, Grant("old", frozenset(SCOPES), over))
+    answer = ask("GET", "/v1/status", headers=bearer(token), parts={"access": access})
+    assert answer.status_code == 401
+    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+    assert "'old' expired at" in answer.json()["detail"]
+
+
+def statuses(serve: Serve, access: Access, *headers: dict[str, str], path: str = "/v1/status") -> list[int]:
+    """Ask one server once for each of ``headers``."""
+    client = serve(access=access)
+    return [client.get(path, headers=each).status_code for each in headers]
+
+
+def test_who_comes_too_often_is_told_when_to_come_again(serve: Serve) -> None:
+    """Two seconds' worth at once, then 429 with Retry-After."""
+    client = serve(access=Access(rate=2.0))
+    answers = [client.get("/v1/status") for _ in range(6)]
+    assert [answer.status_code for answer in answers[:5]] == [200, 200, 200, 200, 429]
+    assert answers[4].headers["content-type"] == "application/problem+json"
+    assert answers[4].headers["retry-after"] == "1"
+
+
+def test_each_token_has_a_limit_of_its_own(serve: Serve, tmp_path: Path) -> None:
+    """Though both come from one address; a refusal for want of scope does not count."""
+    access, (a, b) = tokens_of(tmp_path, Grant("a", frozenset({"read"})), Grant("b", frozenset({"read"})))
+    limited = Access(access.tokens, rate=0.5)
+    assert statuses(serve, limited, bearer(a), bearer(a), bearer(b)) == [200, 429, 200]
+
+
+@pytest.mark.parametrize("path", OPEN)
+def test_probes_and_pages_are_not_limited(serve: Serve, path: str) -> None:
+    """An orchestrator must always learn how things are."""
+    assert statuses(serve, Access(rate=0.001), *[{}] * 10, path=path) == [200] * 10
+
+
+def test_guessing_is_slowed_down(serve: Serve) -> None:
+    """More than 20 wrong tokens at once from one address get 429; then not even the right one is tried."""
+    access = Access(KnownTokens("secret"))
+    guesses = [bearer(f"guess-{number}") for number in range(40)]
+    seen = statuses(serve, access, *guesses, bearer("secret"))
+    assert set(seen[:20]) == {401}
+    assert seen[-1] == 429
+    assert 429 in seen[20:-1]
+
+
+def test_who_has_a_minted_token_is_not_held_back_by_who_guesses_beside_it(serve: Serve, tmp_path: Path) -> None:
+    """Behind one proxy all have one address; 256 random bits cannot be guessed, so that they are always looked up."""
+    access, (token,) = tokens_of(tmp_path, Grant("a", frozenset({"read"})))
+    guesses = [bearer("aedge_" + "x" * 43)] * 40
+    assert statuses(serve, access, *guesses, bearer(token))[-2:] == [429, 200]
+
+
+def test_a_missing_token_is_no_guess(serve: Serve) -> None:
+    """A browser that opens a link is told 401 each time."""
+    assert statuses(serve, Access(KnownTokens("secret")), *[{}] * 40) == [401] * 40
+
+
+def test_no_answer_repeats_the_token(ask: Ask, tmp_path: Path) -> None:
+    """Whatever is wrong with it."""
+    over = datetime.now(UTC) - timedelta(seconds=1)
+    access, tokens = tokens_of(tmp_path, Grant("a", frozenset({"read"})), Grant("old", frozenset({"read"}), over))
+    for token in (*tokens, "aedge_" + "y" * 43):
+        answer = ask("POST", "/v1/predict", headers=bearer(token), parts={"access": access})
+        assert answer.status_code in {401, 403}
+        assert token not in f"{answer.headers} {answer.text}"
 
 
 def test_requests_are_counted_by_route_not_by_path(ask: Ask) -> None:
