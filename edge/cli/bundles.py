@@ -1,17 +1,20 @@
 """``automl-edge models import`` and ``verify``: bundles made of AutoML's files, checked, and proven on this device."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
+from edge import config
 from edge.artifacts import Imported, ImportOptions, import_artifacts
 from edge.bundle import Bundle, Colour, Family, Range, Rule, Task, open_bundle
-from edge.cli.options import device_option, json_option, registry_option
+from edge.bundle.signature import read_signatures
+from edge.cli.options import config_option, device_option, json_option, registry_option
 from edge.cli.rows import json_text
 from edge.cli.terminal import size_text
+from edge.config.values import public_key
 from edge.ports import Model
 from edge.proof import Proof, load_and_prove
 from edge.session import Device
@@ -101,20 +104,51 @@ def _import_lines(imported: Imported) -> Iterator[tuple[str, str]]:
 
 @click.command()
 @click.argument("folder", type=FOLDER, metavar="BUNDLE")
+@click.option("--key", "keys", multiple=True, metavar="KEY", help="Public key (ed25519:...) that must have signed it.")
+@config_option
 @device_option
 @json_option
-def verify(*, folder: Path, device: Device, as_json: bool) -> None:
+def verify(*, folder: Path, keys: tuple[str, ...], config_path: Path | None, device: Device, as_json: bool) -> None:
     """Check a bundle's folder and prove it on this device.
 
-    Every file against the manifest, the graph against the manifest, then the golden pictures through the whole path.
-    Exit code 1 where anything does not hold; a bundle without golden pictures is unproven, which is no failure.
+    Every file against the manifest, the signatures, the graph against the manifest, then the golden pictures through
+    the whole path. With --key one of the keys must have signed it; with -c, one of that file's registry.trusted_keys,
+    if it has any. Exit code 1 where anything does not hold; a bundle without golden pictures is unproven, and one that
+    nobody signed is unsigned, which is no failure.
     """
+    trusted = {*map(_public_key, keys), *(config.load(config_path).registry.trusted_keys if config_path else ())}
     bundle = open_bundle(folder)
+    signed_by = _signers(bundle, trusted)
     model, proof = load_and_prove(bundle, device=device)
     if as_json:
-        click.echo(json_text(_report(bundle, model, proof)))
-    else:
-        click.echo("\n".join(f"{what:<9} {found}" for what, found in _lines(bundle, model, proof)))
+        click.echo(json_text(_report(bundle, model, proof) | {"signed_by": list(signed_by)}))
+        return
+    lines = _lines(bundle, model, proof, _signed(signed_by, trusted))
+    click.echo("\n".join(f"{what:<9} {found}" for what, found in lines))
+
+
+def _public_key(text: str) -> str:
+    try:
+        return public_key(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--key") from error
+
+
+def _signers(bundle: Bundle, trusted: Collection[str]) -> tuple[str, ...]:
+    """Return who signed a bundle. Raises ModelUntrustedError where that does not hold, or none of ``trusted`` did."""
+    if not trusted and not read_signatures(bundle.folder):
+        return ()
+    from edge.bundle.signing import check_signed, signers  # noqa: PLC0415 - cryptography is loaded by who needs it
+
+    if trusted:
+        check_signed(bundle, trusted)
+    return signers(bundle)
+
+
+def _signed(signed_by: Sequence[str], trusted: Collection[str]) -> str:
+    if not signed_by:
+        return "unsigned"
+    return "by " + ", ".join(f"{key} (trusted)" if key in trusted else key for key in signed_by)
 
 
 def _report(bundle: Bundle, model: Model, proof: Proof) -> dict[str, Any]:
@@ -135,11 +169,12 @@ def _report(bundle: Bundle, model: Model, proof: Proof) -> dict[str, Any]:
     }
 
 
-def _lines(bundle: Bundle, model: Model, proof: Proof) -> Iterator[tuple[str, str]]:
+def _lines(bundle: Bundle, model: Model, proof: Proof, signed: str) -> Iterator[tuple[str, str]]:
     files = bundle.manifest.files.values()
     yield "bundle", str(model.ref)
     yield "task", f"{bundle.manifest.task}, {len(bundle.labels)} labels"
     yield "files", f"{len(files)} as the manifest says, {size_text(sum(file.size for file in files))}"
+    yield "signed", signed
     yield "graph", "as the manifest says"
     yield "provider", model.session.provider
     yield "golden", _golden(proof)

@@ -31,7 +31,8 @@ TASKS: Mapping[Task, str] = {
 def list_models(*, name: str | None, registry: Path, as_json: bool) -> None:
     """List the models of a registry, newest first.
 
-    The newest one of a name is what `latest` means. What is refused is listed with its reason.
+    The newest one of a name is what `latest` means. What is refused is listed with its reason. Whether a signature
+    holds, `models verify` tells.
     """
     local = LocalRegistry(registry)
     survey = local.survey(name)
@@ -57,6 +58,7 @@ def _row(local: LocalRegistry, candidate: Candidate, *, latest: bool) -> dict[st
         "golden": len(manifest.golden),
         "size_bytes": sum(file.size for file in manifest.files.values()),
         "digest": candidate.digest,
+        "signed": bool(candidate.signature),
     }
 
 
@@ -64,7 +66,7 @@ def _show(rows: list[dict[str, Any]], survey: Survey, registry: Path) -> None:
     if not rows and not survey.refused:
         click.echo(f"no models in {registry}; register one with: automl-edge models import", err=True)
         return
-    head = ["model", "created", "task", "golden", "size", "state"]
+    head = ["model", "created", "task", "golden", "signed", "size", "state"]
     show(table(head, [_cells(row) for row in rows], right=["golden", "size"]))
     for place, reason in survey.refused.items():
         click.echo(f"refused: {place}: {reason}", err=True)
@@ -76,6 +78,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         row["created_at"][:10],
         TASKS[row["task"]],
         str(row["golden"]) if row["golden"] else "none",
+        "yes" if row["signed"] else "no",
         size_text(row["size_bytes"]),
         "latest" if row["latest"] else "older",
     ]

@@ -1,13 +1,13 @@
-"""``automl-edge models``: what a registry holds, making and proving bundles, and what the daemon runs."""
+"""``automl-edge models``: what a registry holds, making, proving and signing bundles, and what the daemon runs."""
 
 import click
 
-from edge.cli import bundles, catalogue, switching
+from edge.cli import bundles, catalogue, signatures, switching
 
 
 @click.group()
 def models() -> None:
-    """List, import, verify, pull, activate and roll back models."""
+    """List, import, verify, sign, pull, activate and roll back models."""
 
 
 for _command in (
@@ -15,6 +15,8 @@ for _command in (
     catalogue.pull,
     bundles.import_model,
     bundles.verify,
+    signatures.keygen,
+    signatures.sign,
     switching.activate,
     switching.rollback,
 ):

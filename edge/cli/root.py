@@ -14,7 +14,7 @@ from edge.errors import ConfigError, EdgeError
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("edge.cli.run:run", "Run the daemon: pictures in, results out over HTTP and MQTT."),
     "predict": ("edge.cli.predict:predict", "Predict pictures and folders of pictures, once."),
-    "models": ("edge.cli.models:models", "List, import, verify, pull, activate and roll back models."),
+    "models": ("edge.cli.models:models", "List, import, verify, sign, pull, activate and roll back models."),
     "token": ("edge.cli.tokens:token", "Make, list and revoke tokens for the HTTP interface."),
     "check": ("edge.cli.check:check", "Show the resolved configuration, or every problem in it."),
     "doctor": ("edge.cli.doctor:doctor", "Find out what this device can do."),

@@ -44,7 +44,8 @@ def _header_safe(token: SecretStr) -> SecretStr:
     return token
 
 
-def _public_key(text: str) -> str:
+def public_key(text: str) -> str:
+    """Return a public key as it was given. Raises ValueError for anything else."""
     try:
         key = base64.b64decode(text.removeprefix(KEY_PREFIX), validate=True)
     except ValueError:
@@ -76,7 +77,7 @@ TopicPrefix = Annotated[str, AfterValidator(_topic_prefix)]
 """One or more levels."""
 Token = Annotated[SecretStr, AfterValidator(_header_safe)]
 """A secret that fits into an HTTP header."""
-PublicKey = Annotated[str, AfterValidator(_public_key)]
+PublicKey = Annotated[str, AfterValidator(public_key)]
 """An Ed25519 public key: ``ed25519:`` and its 32 bytes in base64."""
 Share = Annotated[float, Field(ge=0, le=1)]
 """A part of a whole, 0..1."""

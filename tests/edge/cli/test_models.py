@@ -38,9 +38,9 @@ def test_list_shows_the_newest_first(cli: Cli, registry: Path) -> None:
     result = cli("models", "list", "--registry", registry)
     assert result.exit_code == 0
     assert [line.split() for line in result.stdout.splitlines()] == [
-        ["model", "created", "task", "golden", "size", "state"],
-        ["colours:2", "2026-02-01", "multi-class", "5", "1.4", "KiB", "latest"],
-        ["colours:1", "2026-01-01", "multi-class", "5", "1.4", "KiB", "older"],
+        ["model", "created", "task", "golden", "signed", "size", "state"],
+        ["colours:2", "2026-02-01", "multi-class", "5", "no", "1.4", "KiB", "latest"],
+        ["colours:1", "2026-01-01", "multi-class", "5", "no", "1.4", "KiB", "older"],
     ]
 
 
