@@ -4,7 +4,7 @@
 
     <root>/lock                                     held while a process uses the store
     <root>/state.json                               current, earlier, pinned, skipped: see edge.registry.state
-    <root>/loading.json                             the bundle that this process is loading: see :class:`Loading`
+    <root>/{loading,trial,probation}.json           what this process does with which bundle: see edge.registry.marks
     <root>/bundles/<name>/<version>-<digest>/       a bundle, verified when it came; the digest's first 12 characters
 """
 
@@ -24,7 +24,7 @@ from edge.bundle import Bundle, open_bundle
 from edge.errors import ModelInvalidError, ModelNotFoundError, StoreError
 from edge.ports import Candidate, Registry
 from edge.registry.files import disk_errors, partial_folder, place, remove_partials, write_file
-from edge.registry.loading import Loading
+from edge.registry.marks import Mark
 from edge.registry.state import Kept, State, check_safe, parse_state, state_json
 
 STATE = "state.json"
@@ -55,7 +55,9 @@ class Store:
                 remove_partials(root)
                 remove_partials(self._bundles)
             self._state, self.damage = _load_state(root / STATE)
-            self.loading = Loading(root)
+            self.loading = Mark(root / "loading.json", "loading")
+            self.on_trial = Mark(root / "trial.json", "on trial")
+            self.on_probation = Mark(root / "probation.json", "on probation")
         except StoreError:
             self.close()
             raise

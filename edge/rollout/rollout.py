@@ -21,6 +21,7 @@ from edge.registry.store import Store
 from edge.results import ModelRef, instant
 from edge.rollout.changes import Change, Kind, Refusal, Update
 from edge.rollout.choice import LATEST, InService, Wish, choose, matching
+from edge.rollout.examination import Examination
 from edge.rollout.listing import Known, listed
 from edge.rollout.refusals import Refusals
 from edge.rollout.service import Service
@@ -62,10 +63,8 @@ class Rollout:
         self._staging = staging
         self._wish = wish
         self._noted = noted
-        self._trial = trial or NoTrial()
-        self._probation = probation or NoProbation()
+        self._examination = Examination(store, trial or NoTrial(), probation or NoProbation())
         self._service = service
-        self._on_trial: Staged | None = None
         self._refusals = Refusals()
         self._trouble: Trouble | None = None
         self._failing: str | None = None
@@ -98,12 +97,12 @@ class Rollout:
     @property
     def trial(self) -> Mapping[str, Any]:
         """How far the trial is, and empty without one. Never waits for a change under way."""
-        return self._trial.status()
+        return self._examination.trial_status
 
     @property
     def probation(self) -> Mapping[str, Any]:
         """What a version on probation has done so far, and empty without one. Never waits for a change under way."""
-        return self._probation.status()
+        return self._examination.probation_status
 
     @property
     def update(self) -> Update | None:
@@ -119,6 +118,8 @@ class Rollout:
         """Bring up what served last, or else what the registry wants. Newer versions wait for the first check."""
         with self._changing():
             state = self._store.state
+            if self._left_for_dead(state.current):
+                return
             if not any(self._took_kept(kept) for kept in (state.current, *state.earlier)):
                 self._look()
 
@@ -150,6 +151,7 @@ class Rollout:
     def stop(self) -> None:
         """Let the change under way end soon: a rehearsal ends at once, and none begins any more."""
         self._staging.stop()
+        self._examination.stop()
 
     def models(self) -> Sequence[Mapping[str, Any]]:
         """Return every known version with its state: see :mod:`edge.rollout.listing`. Never waits for a change."""
@@ -157,7 +159,7 @@ class Rollout:
             survey = self._registry.survey(self._wish.followed_name(self._store.state))
         except RegistryError:
             survey = Survey((), {})
-        serving, on_trial = self._serving, self._on_trial
+        serving, on_trial = self._serving, self._examination.on_trial
         known = Known(
             self._store.state,
             self._refusals,
@@ -173,7 +175,7 @@ class Rollout:
             try:
                 yield
             finally:
-                if self._on_trial is None:
+                if self._examination.on_trial is None:
                     self._staging.over()
 
     def _look(self) -> None:
@@ -199,9 +201,9 @@ class Rollout:
         """Take the best version that proves itself; return what stands in the way from outside."""
         while True:
             candidate = self._choose(survey)
-            if self._on_trial is not None and candidate is not None and candidate.digest == self._on_trial.kept.digest:
+            if candidate is not None and self._tried(candidate.digest):
                 return None
-            self._end_trial()
+            self._examination.end_trial()
             if candidate is None:
                 return None
             try:
@@ -227,51 +229,58 @@ class Rollout:
         """Stage the wanted version; let it serve, or take it on trial. Raises ModelError, UnavailableError."""
         staged = self._stage(candidate)
         follows = self._wish.version == LATEST
-        if follows and self._serving and self._trial.begin(candidate, staged.model, self._serving.model):
-            self._on_trial = staged
+        if follows and self._serving and self._examination.try_out(candidate, staged, self._serving.model):
             self._staging.enter(staged.kept, "on trial")
             return
         self._serve(staged, activated(self._store.state, staged.kept, pinned=self._store.state.pinned), "activated")
         if follows:
-            self._probation.begin(staged.model)
+            self._examination.watch(staged)
 
     def _heed_trial(self) -> None:
         """Act on the verdict over what is on trial, once there is one."""
-        staged, verdict = self._on_trial, self._trial.verdict()
-        if staged is None or verdict is None:
+        found = self._examination.trial_verdict()
+        if found is None:
             return
-        self._end_trial()
+        staged, verdict = found
+        self._examination.end_trial()
         state = _remembering(self._store.state, staged.kept, verdict)
         if verdict.outcome == "promoted":
             self._serve(staged, activated(state, staged.kept, pinned=state.pinned), "promoted", verdict)
-            self._probation.begin(staged.model)
+            self._examination.watch(staged)
             return
         self._service.remember(state)
         told = Change(verdict.outcome, staged.kept.name, staged.kept.version, None, verdict.reason, verdict.figures)
         _log.warning(f"a model is {told.kind} after its trial", extra={"model": str(told), "reason": told.reason})
         self._service.tell(told)
 
-    def _end_trial(self) -> None:
-        self._on_trial = None
-        self._trial.end()
-
     def _tried(self, digest: str) -> Staged | None:
         """Return what is on trial if it is the bundle of that digest: it need not be staged again."""
-        return self._on_trial if self._on_trial is not None and self._on_trial.kept.digest == digest else None
+        staged = self._examination.on_trial
+        return staged if staged is not None and staged.kept.digest == digest else None
 
     def _heed_probation(self) -> None:
         """Roll back a version that fails in its first time in service."""
-        serving, verdict = self._serving, self._probation.verdict()
-        if serving is None or verdict is None:
-            return
-        self._probation.end()
-        _log.error("a model fails on probation", extra={"model": str(serving.kept), "reason": verdict.reason})
+        verdict = self._examination.probation_verdict()
+        if self._serving is not None and verdict is not None:
+            self._examination.end_probation()
+            self._leave(self._serving.kept, verdict)
+
+    def _left_for_dead(self, kept: Kept | None) -> bool:
+        """Go back at once from a version with which process after process ended, where it can be helped."""
+        verdict = self._examination.death(kept) if self._wish.version == LATEST and self._wish.allows(kept) else None
+        return kept is not None and verdict is not None and self._leave(kept, verdict)
+
+    def _leave(self, kept: Kept, verdict: Verdict) -> bool:
+        """Roll back from a version that fails; where that cannot be, it is a standing warning."""
+        _log.error("a model fails on probation", extra={"model": str(kept), "reason": verdict.reason})
         try:
-            self._roll_back(serving.kept.name, verdict)
+            self._roll_back(kept.name, verdict)
         except EdgeError as error:
-            self._failing = f"{serving.kept} {verdict.reason}; it cannot be rolled back: {error}"
+            self._failing = f"{kept} {verdict.reason}; it cannot be rolled back: {error}"
             _log.error("a failing model cannot be rolled back", extra={"reason": self._failing})
             self._noted()
+            return False
+        return True
 
     def _roll_back(self, name: str, why: Verdict | None = None) -> ModelRef:
         left, state = self._store.state.current, rolled_back(self._store.state)
@@ -303,11 +312,12 @@ class Rollout:
             _log.error("a stored model cannot serve", extra={"model": str(kept), "reason": str(error)})
             return False
         self._serve(staged, activated(self._store.state, kept, pinned=self._store.state.pinned), "activated")
+        self._examination.watch_on(staged)
         return True
 
     def _serve(self, staged: Staged, state: State, kind: Kind, why: Verdict | None = None) -> None:
-        self._end_trial()
-        self._probation.end()
+        self._examination.end_trial()
+        self._examination.end_probation()
         self._failing = None
         self._refusals.forget(staged.kept.digest)
         self._staging.enter(staged.kept, "swapping")

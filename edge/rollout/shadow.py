@@ -99,12 +99,12 @@ class Shadow:
         if begun is not None:
             begun.beside.stop()
 
-    def close(self) -> None:
-        """End, and wait for the picture that is being worked on."""
+    def close(self, *, timeout_s: float = CLOSE_S) -> None:
+        """End, and wait ``timeout_s`` for the picture that is being worked on."""
         begun = self._begun
         self.end()
         if begun is not None:
-            begun.beside.join(CLOSE_S)
+            begun.beside.join(timeout_s)
 
     def status(self) -> Mapping[str, Any]:
         """Return how far the trial is, JSON-ready; empty where there is none. ``decides_at`` is the latest moment."""
