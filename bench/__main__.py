@@ -6,13 +6,15 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import preprocess, serving, start
+from bench import overload, preprocess, serving, start, swap
 from bench.report import Report, as_json, machine, page, table
 
 BENCHMARKS: Mapping[str, Callable[[Path], Report]] = {
     "preprocess": lambda _registry: preprocess.run(),
     "http": serving.run,
     "start": start.run,
+    "swap": swap.run,
+    "overload": overload.run,
 }
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 HOST = "127.0.0.1"
 CHUNK_BYTES = 1 << 18
+EOL = "\r\n"
 HEAD_END = b"\r\n\r\n"
 ARRIVAL_GAP_S = 0.01
 """Clients come one after the other: of several worker processes, one that is idle takes up the next connection. All
@@ -21,12 +22,16 @@ at once, a single worker may take them all."""
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came back within ``seconds``: ``latencies_ms`` of good answers, ascending; ``total`` with the warm-up."""
+    """What came back within ``seconds``: ``latencies_ms`` of good answers, ascending; ``total`` with the warm-up.
+
+    ``failed`` counts the other answers, ``broken`` the connections that were closed without one.
+    """
 
     seconds: float
     latencies_ms: Sequence[float]
     failed: int
     total: int
+    broken: int = 0
 
     @property
     def per_s(self) -> float:
@@ -61,6 +66,11 @@ class _Connection:
         self.received += chunk
         return complete_status(self.received)
 
+    @property
+    def closing(self) -> bool:
+        """Whether the answer says that the server closes the connection."""
+        return b"\r\nconnection: close\r\n" in bytes(self.received[: self.received.find(HEAD_END) + 2]).lower()
+
 
 def complete_status(received: bytearray) -> int | None:
     """Return the status of a whole HTTP/1.1 answer with a Content-Length, None while some of it is missing."""
@@ -75,68 +85,105 @@ def complete_status(received: bytearray) -> int | None:
     return int(head.split(b" ", 2)[1]) if len(received) >= head_end + len(HEAD_END) + length else None
 
 
-def request(path: str, body: bytes) -> bytes:
-    """Return a whole POST of a JPEG."""
-    head = f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+def request(path: str, body: bytes, *, close: bool = False) -> bytes:
+    """Return a whole POST of a JPEG; with ``close`` the last one of its connection."""
+    head = f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}{'Connection: close' + EOL if close else ''}{EOL}".encode() + body
 
 
-def drive(port: int, requests: Sequence[bytes], *, clients: int, seconds: float, warmup_s: float = 0.4) -> Load:
+def drive(
+    port: int,
+    requests: Sequence[bytes],
+    *,
+    clients: int,
+    seconds: float,
+    warmup_s: float = 0.4,
+    gap_s: float = ARRIVAL_GAP_S,
+    stubborn: bool = False,
+) -> Load:
     """Keep ``clients`` connections busy for ``warmup_s + seconds`` and return what the latter brought.
 
-    Raises OSError where the server is away or closes a connection.
+    A client that is ``stubborn`` connects anew when its connection is closed, and asks again at once whatever it was
+    told. Raises OSError where the server is away or, for others, closes a connection.
     """
-    turns = itertools.cycle(requests)
-    connections: dict[int, _Connection] = {}
-    with select.epoll() as poll:
-        try:
-            for _ in range(clients):
-                connection = _connect(port)
-                connections[connection.socket.fileno()] = connection
-                poll.register(connection.socket, select.EPOLLIN)
-                _send(poll, connection, next(turns))
-                time.sleep(ARRIVAL_GAP_S)
-            began = time.perf_counter() + warmup_s
-            samples = list(_answers(poll, connections, turns, until=began + seconds))
-        finally:
-            for connection in connections.values():
-                connection.socket.close()
+    crowd = _Crowd(port, itertools.cycle(requests), stubborn=stubborn)
+    try:
+        for _ in range(clients):
+            crowd.join()
+            time.sleep(gap_s)
+        began = time.perf_counter() + warmup_s
+        samples = list(crowd.answers(until=began + seconds))
+    finally:
+        crowd.close()
     measured = [(status, ms) for at, status, ms in samples if at >= began]
     good = sorted(ms for status, ms in measured if status == 200)
-    return Load(seconds, good, len(measured) - len(good), len(samples))
+    broken = sum(status == BROKEN for status, _ in measured)
+    return Load(seconds, good, len(measured) - len(good) - broken, len(samples), broken)
 
 
-def _connect(port: int) -> _Connection:
-    link = socket.create_connection((HOST, port), timeout=10)
-    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    link.setblocking(False)
-    return _Connection(link)
+BROKEN = 0
+"""Stands for the status where a connection was closed without an answer."""
 
 
-def _send(poll: select.epoll, connection: _Connection, data: bytes) -> None:
-    connection.left, connection.received = memoryview(data), bytearray()
-    connection.began = time.perf_counter()
-    _push(poll, connection)
+class _Crowd:
+    """Connections that ask on and on."""
 
+    def __init__(self, port: int, turns: Iterator[bytes], *, stubborn: bool) -> None:
+        self._port = port
+        self._turns = turns
+        self._stubborn = stubborn
+        self._poll = select.epoll()
+        self._connections: dict[int, _Connection] = {}
 
-def _push(poll: select.epoll, connection: _Connection) -> None:
-    more = connection.send_more()
-    poll.modify(connection.socket, select.EPOLLIN | (select.EPOLLOUT if more else 0))
+    def join(self) -> None:
+        """Connect one more client and let it ask."""
+        link = socket.create_connection((HOST, self._port), timeout=10)
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        link.setblocking(False)
+        connection = self._connections[link.fileno()] = _Connection(link)
+        self._poll.register(link, select.EPOLLIN)
+        self._ask(connection)
 
+    def answers(self, *, until: float) -> Iterator[tuple[float, int, float]]:
+        """Yield the moment, the status and the milliseconds of each answer, until ``until``."""
+        while (now := time.perf_counter()) < until:
+            for number, event in self._poll.poll(until - now):
+                connection = self._connections[number]
+                try:
+                    status = self._go_on(connection, event)
+                except ConnectionError:
+                    if not self._stubborn:
+                        raise
+                    status = BROKEN
+                if status is not None:
+                    at = time.perf_counter()
+                    yield at, status, (at - connection.began) * 1e3
+                    self._ask_again(connection, broken=status == BROKEN)
 
-def _answers(
-    poll: select.epoll, connections: dict[int, _Connection], turns: Iterator[bytes], *, until: float
-) -> Iterator[tuple[float, int, float]]:
-    """Yield the moment, the status and the milliseconds of each answer, until ``until``."""
-    while (now := time.perf_counter()) < until:
-        for number, event in poll.poll(until - now):
-            connection = connections[number]
-            if event & select.EPOLLOUT:
-                _push(poll, connection)
-            if not event & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
-                continue
-            status = connection.status()
-            if status is not None:
-                at = time.perf_counter()
-                yield at, status, (at - connection.began) * 1e3
-                _send(poll, connection, next(turns))
+    def close(self) -> None:
+        """Hang up."""
+        self._poll.close()
+        for connection in self._connections.values():
+            connection.socket.close()
+
+    def _go_on(self, connection: _Connection, event: int) -> int | None:
+        if event & select.EPOLLOUT:
+            self._push(connection)
+        return connection.status() if event & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR) else None
+
+    def _ask_again(self, connection: _Connection, *, broken: bool) -> None:
+        if not broken and not (self._stubborn and (connection.closing or connection.left)):
+            self._ask(connection)
+            return
+        del self._connections[connection.socket.fileno()]
+        connection.socket.close()
+        self.join()
+
+    def _ask(self, connection: _Connection) -> None:
+        connection.left, connection.received = memoryview(next(self._turns)), bytearray()
+        connection.began = time.perf_counter()
+        self._push(connection)
+
+    def _push(self, connection: _Connection) -> None:
+        more = connection.send_more()
+        self._poll.modify(connection.socket, select.EPOLLIN | (select.EPOLLOUT if more else 0))

@@ -11,7 +11,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from edge.api.shed import Refusal, Shed, crowded
+from edge.api.shed import Refusal, Shed, crowded, leaving
 
 MAX_HEADER_BYTES = 64 * 1024
 KEPT_BODY_BYTES = 1 << 20
@@ -60,7 +60,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._house = house
         self._bounds = house.bounds
         self._timer: asyncio.TimerHandle | None = None  # until a head, or the rest of a refused body, must be there
-        self._pause: asyncio.TimerHandle | None = None  # until a refused client is listened to again
+        self._hold: asyncio.TimerHandle | None = None  # until a refusal goes out
         self._head_bytes = 0
         self._in_message = False
         self._in_head = True
@@ -100,6 +100,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Start waiting for a head."""
         if self._deaf:
             return
+        if self._hold is not None:  # sent without waiting for the answer, which will be the last one then
+            self._deaf = True
+            return
         super().on_message_begin()
         self._in_message = self._in_head = True
         self._expect(self._bounds.head_s)
@@ -129,18 +132,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._deaf:
             return
         self._in_message = False
-        if self._refused:
-            self._refused = False
-            self._arrived()
-            self._keep_alive()
-        else:
+        if not self._refused:
             super().on_message_complete()
+            return
+        self._refused = False
+        self._arrived()
+        if self._hold is None:
+            self._keep_alive()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP; an answer to an earlier request that is still being made has nobody to go to now."""
         if self._busy:
-            self.cycle.disconnected = True  # as uvicorn marks a client that left; writing would fail with a traceback
-            self.cycle.message_event.set()
+            self._forsake()  # writing would fail with a traceback
         if self._busy and self.cycle.response_started:
             self.transport.close()  # a second head in the middle of the first answer would only confuse
             return
@@ -154,6 +157,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._unsent_bytes = unsent_bytes
         if self._stalled_looks >= LOOKS:
             self.transport.abort()
+
+    def give_up(self) -> None:
+        """Part from a client whose request is not complete: nothing of it was begun, and the server stops."""
+        if self._in_message and self._busy and not self._deaf and not self.cycle.response_started:
+            self._forsake()
+            self._part(leaving())
+
+    def _forsake(self) -> None:
+        """Tell the request that is worked on, as uvicorn tells it of a client that left, that nobody waits for it."""
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
 
     @property
     def _busy(self) -> bool:
@@ -171,22 +185,26 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         return shed.refusal(self.parser.get_method(), self.url.partition(b"?")[0]) if shed else None
 
     def _refuse(self, refusal: Refusal) -> None:
-        if not self.parser.should_keep_alive() or not _small(self.headers):
+        """Answer in good time; what follows the head is not read before that."""
+        self._refused = True
+        keep = self.parser.should_keep_alive() and _small(self.headers)
+        if refusal.hold_s > 0:
+            self.flow.pause_reading()
+            self._hold = self.loop.call_later(refusal.hold_s, self._say_no, refusal, keep)
+        else:
+            self._say_no(refusal, keep)
+
+    def _say_no(self, refusal: Refusal, keep: bool) -> None:
+        self._hold = None
+        self.flow.resume_reading()
+        if self._deaf or not keep:
             self._part(refusal.closing)
             return
-        self._refused = True
         self.transport.write(refusal.keeping)
-        self.flow.pause_reading()
-        if self._pause is not None:
-            self._pause.cancel()
-        self._pause = self.loop.call_later(refusal.pause_s, self._listen_again)
-
-    def _listen_again(self) -> None:
-        self._pause = None
-        if self._refused:
+        if self._in_message:
             self._expect(self._bounds.body_s)
-        if not self._busy:
-            self.flow.resume_reading()
+        else:
+            self._keep_alive()
 
     def _keep_alive(self) -> None:
         self._unset_keepalive_if_required()
@@ -211,9 +229,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _forget_timers(self) -> None:
         self._arrived()
-        if self._pause is not None:
-            self._pause.cancel()
-            self._pause = None
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None
 
 
 class Parting(asyncio.Protocol):

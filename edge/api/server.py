@@ -28,6 +28,8 @@ PEER_GONE_S = 60
 MAX_PORT = 65535
 START_TIMEOUT_S = 10.0
 STOP_GRACE_S = 2.0
+LAST_REQUESTS_S = 0.2
+"""How long open connections may still bring requests once the server listens no more: they are on their way."""
 
 logger = logging.getLogger(__name__)
 
@@ -207,6 +209,13 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen no more; answer what is on its way into open connections, then close those that are idle."""
+        for listening in (*self.servers, *(sockets or ())):
+            listening.close()
+        await asyncio.sleep(LAST_REQUESTS_S)
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, BoundedHttpProtocol):
+                connection.give_up()
         self._house.close()
         await super().shutdown(sockets=sockets)
 

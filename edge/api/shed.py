@@ -1,57 +1,77 @@
 """Refuses pictures by their request's head while there is no room for them: nothing is read, parsed or awaited first.
 
-A refused request costs the server a twentieth of what an answered one does, so that a flood of them leaves the cores to
-the work that was accepted.
+Refusals cost little, but clients that ask again at once would have the server do nothing else. So refusals go out at a
+steady pace: at once while they are few, and held back for some seconds where they are a flood.
 """
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge.api.errors import problem_of
 from edge.api.observed import ObserveRequest
-from edge.errors import OverloadedError
+from edge.errors import OverloadedError, StoppingError
 
 ROUTES = {b"/v1/predict": "/v1/predict", b"/score": "/score"}
 """What is refused, with the name that the metrics have for it. Probes, status and metrics are always answered."""
-LONGEST_PAUSE_S = 1.0
+PER_S = 250.0
+"""Refusals a second."""
+AT_ONCE = 125
+"""Refusals that may go out at once after a quiet time."""
+LONGEST_HOLD_S = 5.0
+"""Longest that a refusal is held back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A whole answer with 503: one that keeps the connection, and one that ends it.
-
-    ``pause_s`` is how long nothing more is read from a connection that is kept. A client that waits as long as
-    Retry-After says, a second or more, never notices; one that asks again at once is slowed down.
-    """
+    """A whole answer with 503, to be sent in ``hold_s`` seconds: one that keeps the connection, one that ends it."""
 
     keeping: bytes
     closing: bytes
-    pause_s: float
+    hold_s: float
 
 
 class Shed:
-    """Tells which requests are refused. Belongs to one event loop.
+    """Tells which requests are refused, and when. Belongs to one event loop.
 
     ``full`` returns in how many seconds to come again while there is no room for a request, else None. ``observe`` sees
     each refusal.
     """
 
-    def __init__(self, full: Callable[[], float | None], *, observe: ObserveRequest | None = None) -> None:
+    def __init__(
+        self,
+        full: Callable[[], float | None],
+        *,
+        observe: ObserveRequest | None = None,
+        per_s: float = PER_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._full = full
         self._observe = observe
+        self._period_s = 1 / per_s
+        self._clock = clock
+        self._next_at = clock()
         self._answers: dict[int, tuple[bytes, bytes]] = {}
 
     def refusal(self, method: bytes, path: bytes) -> Refusal | None:
         """Return the answer to a request that is refused; None where it may come in."""
         if path not in ROUTES or method != b"POST" or (retry_s := self._full()) is None:
             return None
+        hold_s = self._hold_s()
         if self._observe is not None:
-            self._observe("POST", ROUTES[path], 503, 0.0)
+            self._observe("POST", ROUTES[path], 503, hold_s)
         seconds = math.ceil(retry_s)
         if seconds not in self._answers:
             self._answers[seconds] = _answers(seconds)
-        return Refusal(*self._answers[seconds], pause_s=min(retry_s, LONGEST_PAUSE_S))
+        return Refusal(*self._answers[seconds], hold_s=hold_s)
+
+    def _hold_s(self) -> float:
+        """Return when it is the turn of one more refusal: each has a place in time, ``1 / per_s`` after the last."""
+        now = self._clock()
+        latest = now + LONGEST_HOLD_S
+        self._next_at = min(max(self._next_at, now - AT_ONCE * self._period_s) + self._period_s, latest)
+        return max(0.0, self._next_at - now)
 
 
 def crowded(max_connections: int) -> bytes:
@@ -61,12 +81,17 @@ def crowded(max_connections: int) -> bytes:
     )
 
 
+def leaving() -> bytes:
+    """Return the answer to a request that was not complete when the daemon stopped; it ends the connection."""
+    return _answer(StoppingError("the daemon is stopping and takes no new work"), close=False)  # closes by itself
+
+
 def _answers(seconds: int) -> tuple[bytes, bytes]:
     error = OverloadedError("the queue is full; come again when Retry-After has passed", retry_after_s=seconds)
     return _answer(error, close=False), _answer(error, close=True)
 
 
-def _answer(error: OverloadedError, *, close: bool) -> bytes:
+def _answer(error: OverloadedError | StoppingError, *, close: bool) -> bytes:
     """Return the problem as it goes over the wire."""
     response = problem_of(error)
     headers = [*response.raw_headers, *([(b"connection", b"close")] if close else [])]
