@@ -69,6 +69,11 @@ class Plant:
         self.rollout.check()
 
     def stop(self) -> None:
+        self.rollout.stop()
+        self.crash()
+
+    def crash(self) -> None:
+        """End as a process does that has no time to say anything."""
         self.shadow.close()
         self.store.close()
 
@@ -292,3 +297,59 @@ def test_what_looks_slow_at_a_bad_moment_is_judged_by_the_whole(plant: Plant) ->
     until(lambda: plant.rollout.trial["frames"] == 7, what="the seventh frame")
     plant.try_out(1)
     assert plant.version() == "2"
+
+
+def test_a_version_that_kills_the_process_on_trial_is_rejected(plant: Plant) -> None:
+    """A crash in native code or too little memory for two models: after the third time the trial is over."""
+    plant.add("2")
+    for _ in range(3):
+        assert plant.rollout.trial["version"] == "2"
+        plant.try_out(2)
+        plant.crash()
+        plant.start()
+    plant.rollout.check()
+    assert plant.rollout.trial == {}
+    assert plant.entry("2")["state"] == "rejected"
+    assert plant.entry("2")["reason"] == "3 processes in a row ended while it was on trial"
+    assert plant.version() == "1"
+
+
+def test_clean_stops_are_no_crashes(plant: Plant) -> None:
+    """However often the daemon is restarted, the trial begins again."""
+    plant.add("2")
+    for _ in range(5):
+        plant.stop()
+        plant.start()
+    assert plant.rollout.trial["version"] == "2"
+
+
+def test_probation_goes_on_after_a_restart(plant: Plant) -> None:
+    """A stop, clean or not, does not take a version out of it; the end of its time does."""
+    plant.stop()
+    plant.start(shadow=False)
+    plant.add("2")
+    for end in (plant.stop, plant.crash):
+        end()
+        plant.start(shadow=False)
+        assert plant.probation.status()["version"] == "2"
+    plant.probation.end()
+    plant.rollout.check()
+    plant.crash()
+    plant.start(shadow=False)
+    assert plant.probation.status() == {}
+
+
+def test_a_version_that_kills_the_process_on_probation_is_left(plant: Plant) -> None:
+    """The line would stand still for ever: the fourth start begins with the version before."""
+    plant.stop()
+    plant.start(shadow=False)
+    plant.add("2")
+    for _ in range(3):
+        assert plant.version() == "2"
+        plant.crash()
+        plant.changes.clear()
+        plant.start(shadow=False)
+    assert plant.version() == "1"
+    assert plant.kinds() == ["rolled-back colours:1"]
+    assert plant.entry("2")["state"] == "skipped"
+    assert plant.entry("2")["reason"] == "3 processes in a row ended while it was on probation"
