@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from edge.results import Failure, ModelRef, Result, Timing
@@ -23,11 +23,23 @@ SHADOW_OUTCOMES = ("agreed", "disagreed", "failed", "skipped")
 
 
 @dataclass(frozen=True, slots=True)
+class OutboxFigures:
+    """Results that wait for the broker, their bytes, the age of the oldest; how many were let go or were damaged."""
+
+    depth: int = 0
+    bytes: int = 0
+    oldest_s: float = 0.0
+    dropped: int = 0
+    damaged: int = 0
+    writable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What is looked up at each scrape.
 
-    ``sources`` gives each source's state as a word (running, waiting, failed, …). ``broker_connected`` is None without
-    a broker. ``outbox_depth`` counts results that wait for the broker.
+    ``sources`` gives each source's state as a word (running, waiting, failed, …). ``broker_connected`` and
+    ``outbox`` are None without a broker.
     """
 
     ready: bool = False
@@ -35,7 +47,7 @@ class Snapshot:
     provider: str | None = None
     queue_depth: int = 0
     queue_capacity: int = 0
-    outbox_depth: int = 0
+    outbox: OutboxFigures | None = None
     broker_connected: bool | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -143,6 +155,8 @@ class _Looked(Collector):
         now = self._snapshot()
         yield InfoMetricFamily(f"{PREFIX}_build", "This release.", {"version": self._version})
         yield from _plain(now)
+        if now.outbox is not None:
+            yield from _outbox(now.outbox)
         yield _model(now)
         yield _sources(now)
 
@@ -151,9 +165,18 @@ def _plain(now: Snapshot) -> Iterator[Metric]:
     yield _gauge("ready", "1 when a proven model answers.", now.ready)
     yield _gauge("queue_depth", "Pictures that wait for their work to begin.", now.queue_depth)
     yield _gauge("queue_capacity", "Pictures that may wait.", now.queue_capacity)
-    yield _gauge("outbox_depth", "Results that wait for the broker.", now.outbox_depth)
+    yield _gauge("outbox_depth", "Results that wait for the broker.", now.outbox.depth if now.outbox else 0)
     if now.broker_connected is not None:
         yield _gauge("broker_connected", "1 when the MQTT broker is connected.", now.broker_connected)
+
+
+def _outbox(outbox: OutboxFigures) -> Iterator[Metric]:
+    yield _gauge("outbox_bytes", "Bytes of the results that wait for the broker.", outbox.bytes)
+    yield _gauge("outbox_oldest_seconds", "Age of the oldest result that waits for the broker.", outbox.oldest_s)
+    yield _gauge("outbox_writable", "1 when the outbox's store takes results.", outbox.writable)
+    dropped, damaged = "Results that a limit of the outbox let go.", "Results of the outbox that could not be read."
+    yield CounterMetricFamily(f"{PREFIX}_outbox_dropped", dropped, value=outbox.dropped)
+    yield CounterMetricFamily(f"{PREFIX}_outbox_damaged", damaged, value=outbox.damaged)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -7,8 +7,10 @@ from typing import Any, Protocol
 
 from edge.daemon.messaging import Messaging
 from edge.daemon.progress import Progress
-from edge.metrics import Snapshot
+from edge.metrics import OutboxFigures, Snapshot
 from edge.ports import Executor, Priority
+from edge.publishers.mqtt_payloads import outbox_detail, outbox_json
+from edge.publishers.outbox import OutboxStatus
 from edge.results import model_json
 from edge.rollout import Rollout, refusal_json, update_json
 from edge.session import OnnxSession
@@ -93,8 +95,9 @@ class Status:
             found += [f"a version is refused: {refusal}" for refusal in self._rollout.refused]
         if self._rollout is not None and self._rollout.failing:
             found.append(self._rollout.failing)
-        if self._messaging is not None and self._messaging.publisher.problem:
-            found.append(self._messaging.publisher.problem)
+        if self._messaging is not None:
+            publisher = self._messaging.publisher
+            found += [problem for problem in (publisher.problem, publisher.outbox_status().problem) if problem]
         found += [f"{part} is stuck: {reason}" for part, reason in self._progress.stuck.items()]
         found += [text for told in self._standing for text in told()]
         found += [f"source {s['name']}: {s['reason']}" for s in self._source_states() if s.get("reason")]
@@ -136,7 +139,7 @@ class Status:
             provider=self._provider(),
             queue_depth=self._executor.queued,
             queue_capacity=self._executor.capacity,
-            outbox_depth=publisher.depth if publisher else 0,
+            outbox=_figures(publisher.outbox_status()) if publisher else None,
             broker_connected=publisher.connected if publisher else None,
             sources={str(s["name"]): str(s["state"]) for s in self._source_states()},
         )
@@ -153,7 +156,7 @@ class Status:
             **self._updates(),
             "shadow": self._trials()["shadow"],
             "sources": [{"name": s["name"], "state": s["state"]} for s in self._source_states()],
-            "outbox": {"depth": messaging.publisher.depth, "dropped": messaging.publisher.dropped},
+            **outbox_json(messaging.publisher.outbox_status()),
         }
 
     def _model(self) -> Mapping[str, Any] | None:
@@ -205,4 +208,16 @@ class Status:
             "problem": publisher.problem,
             "outbox": publisher.depth,
             "dropped": publisher.dropped,
+            "outbox_detail": outbox_detail(publisher.outbox_status()),
         }
+
+
+def _figures(outbox: OutboxStatus) -> OutboxFigures:
+    return OutboxFigures(
+        depth=outbox.depth,
+        bytes=outbox.bytes,
+        oldest_s=outbox.oldest_s,
+        dropped=outbox.dropped,
+        damaged=outbox.damaged,
+        writable=outbox.writable,
+    )

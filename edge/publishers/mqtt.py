@@ -17,14 +17,14 @@ from typing import Any
 import orjson
 from paho.mqtt.client import topic_matches_sub
 
-from edge.errors import EdgeError
+from edge.errors import PublishError
 from edge.ports import Incoming, Mark
 from edge.publishers.mqtt_connection import Acknowledged, Complaint, Connection, Down, Event, Up
-from edge.publishers.mqtt_faults import why_silent
+from edge.publishers.mqtt_faults import why_silent, why_stuck
 from edge.publishers.mqtt_payloads import outbox_json, state_payload
 from edge.publishers.mqtt_settings import MqttSettings
 from edge.publishers.mqtt_window import Window
-from edge.publishers.outbox import Message, Outbox
+from edge.publishers.outbox import Message, Outbox, OutboxStatus
 from edge.results import Result, result_json
 
 GOODBYE_S = 1.0
@@ -75,7 +75,7 @@ class MqttPublisher:
         self._closing = threading.Event()
         self._close_by = 0.0
         self._problem: str | None = None
-        self._window = Window(outbox, settings.topics, settings.window)
+        self._window = Window(outbox, settings)
         self._turns = 0
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
 
@@ -86,15 +86,16 @@ class MqttPublisher:
     @property
     def mark(self) -> Mark:
         """Where numbering goes on."""
-        return Mark()
+        return self._outbox.mark
 
     def admit(self) -> None:
-        """Raise OverloadedError where the outbox is full and may drop nothing."""
+        """Raise OverloadedError where the outbox has no room, or its disk refuses, and nothing may be dropped."""
+        self._outbox.admit()
 
     def publish(self, result: Result) -> None:
-        """Put a result into the outbox. Raises what the outbox raises."""
+        """Put a result into the outbox; it is kept once this returns."""
         payload = orjson.dumps(result_json(result))
-        self.send(Message(self._topics.result(result.source), payload, result.seq))
+        self.send(Message(self._topics.result(result.source), payload, result.seq, result.id))
 
     def send(self, message: Message) -> None:
         """Put any message into the outbox: at least once, in order with the results."""
@@ -138,8 +139,12 @@ class MqttPublisher:
 
     @property
     def dropped(self) -> int:
-        """How many messages a full outbox has dropped."""
+        """How many messages the outbox's limits have let go."""
         return self._outbox.dropped
+
+    def outbox_status(self) -> OutboxStatus:
+        """Return what there is to say of the outbox."""
+        return self._outbox.status()
 
     def close(self, *, timeout_s: float = 5.0) -> None:
         """Deliver what can be delivered within ``timeout_s``, announce offline, say goodbye, stop.
@@ -190,7 +195,7 @@ class MqttPublisher:
             came_up = self._await_acceptance(connection)
             if came_up:
                 self._stay(connection)
-        except EdgeError as exc:  # PublishError: not reached; StoreError: the outbox's disk
+        except PublishError as exc:
             self._report(str(exc))
         finally:
             connection.close()
@@ -231,12 +236,21 @@ class MqttPublisher:
             while not self._finished():
                 self._send_state(connection)
                 self._window.fill(connection)
-                if not self._handle(self._next_event(connection, self._close_by if self._closing.is_set() else None)):
+                event = self._next_event(connection, self._patience())
+                if event is None and self._window.overdue:
+                    self._report(why_stuck(self._settings))
+                    return
+                if not self._handle(event):
                     return
             self._say_goodbye(connection)
         finally:
             self._connected.clear()
             self._window.reset()
+
+    def _patience(self) -> float | None:
+        """Return until when to wait for the next event; None is for ever."""
+        ends = [self._window.overdue_at, self._close_by if self._closing.is_set() else None]
+        return min((end for end in ends if end is not None), default=None)
 
     def _greet(self, connection: Connection) -> None:
         root = self._topics.root
@@ -266,10 +280,11 @@ class MqttPublisher:
     def _send_state(self, connection: Connection) -> None:
         if self._state_due:
             self._state_due = False
-            connection.publish(self._state_message("online", {**self._state, **outbox_json(self._outbox)}), retain=True)
+            state = {**self._state, **outbox_json(self._outbox.status())}
+            connection.publish(self._state_message("online", state), retain=True)
 
     def _say_goodbye(self, connection: Connection) -> None:
-        offline = self._state_message("offline", {"reason": "stopped", **outbox_json(self._outbox)})
+        offline = self._state_message("offline", {"reason": "stopped", **outbox_json(self._outbox.status())})
         mid = connection.publish(offline, retain=True)
         deadline = time.monotonic() + GOODBYE_S
         while mid is not None:

@@ -29,6 +29,8 @@ SESSION_EXPIRY_S = 86_400
 """How long an MQTT 5 broker keeps pictures for a device that is away (a 3.1.1 broker has its own rule)."""
 GOODBYE_S = 1.0
 """How long, at most, a goodbye may take to leave."""
+KEEPALIVE = {socket.TCP_KEEPIDLE: 10, socket.TCP_KEEPINTVL: 2, socket.TCP_KEEPCNT: 3}
+"""An idle connection is probed after 10 s, and given up after three probes without an answer."""
 
 _VERSIONS = {"3.1.1": MQTTProtocolVersion.MQTTv311, "5": MQTTProtocolVersion.MQTTv5}
 
@@ -121,7 +123,17 @@ class Connection:
             self._client.connect(settings.host, settings.port, keepalive=settings.keepalive_s, **options)
         except (OSError, UnicodeError) as exc:  # a host name that is no name fails in the idna codec
             raise PublishError(why_unreachable(settings, exc)) from exc
+        self._notice_silence()
         self._client.loop_start()
+
+    def _notice_silence(self) -> None:
+        """Have the system end a connection whose packets get lost: by itself it would try for a quarter of an hour."""
+        sock = self._client.socket()
+        if isinstance(sock, socket.socket):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._settings.silence_s * 1e3))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in KEEPALIVE.items():
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
     def publish(self, message: Message, *, retain: bool = False) -> int | None:
         """Hand a message over; Acknowledged with the returned number follows. None where the connection is gone."""

@@ -64,3 +64,9 @@ def why_silent(settings: MqttSettings) -> str:
     """Return what it means that a broker takes a connection and says nothing."""
     asked = f"is it hung, or does it not speak MQTT {settings.protocol} (mqtt.protocol)?"
     return f"MQTT broker {settings.address} takes the connection but does not answer; {asked}"
+
+
+def why_stuck(settings: MqttSettings) -> str:
+    """Return what it means that a broker acknowledges nothing of what it was sent."""
+    waited = f"has acknowledged nothing for {settings.acknowledge_timeout_s:g} s"
+    return f"MQTT broker {settings.address} {waited}; trying again; is it hung or overloaded?"

@@ -9,6 +9,8 @@ from typing import Literal
 from edge.errors import ConfigError
 from edge.publishers.topics import Topics
 
+HANDSHAKE_S = 4.0
+
 Protocol = Literal["3.1.1", "5"]
 
 
@@ -37,10 +39,11 @@ class Tls:
 
 
 class _ClosingSocket(ssl.SSLSocket):
-    """Closes itself when its handshake fails; paho would leave it open until it is collected."""
+    """Closes itself when its handshake fails or takes too long; paho would wait for the keepalive and leave it open."""
 
     def do_handshake(self, block: bool = False) -> None:
         """Shake hands. Raises what ``ssl`` raises."""
+        self.settimeout(HANDSHAKE_S)
         try:
             super().do_handshake(block)
         except OSError:
@@ -61,11 +64,16 @@ def _load(path: Path, what: str, load: Callable[[], None]) -> None:
 class MqttSettings:
     """One broker and how this device appears there.
 
-    ``keepalive_s`` is how often the connection is probed: a broker that hangs is noticed after about twice that.
-    ``connect_timeout_s`` is for the network, ``answer_timeout_s`` for the broker to accept or refuse the connection.
-    ``window`` is how many messages may be on their way unacknowledged. ``reconnect_min_s`` and ``reconnect_max_s``
-    bound the wait between two tries, give or take a quarter. ``client_id`` must be this device's alone: the broker
-    keeps its session by that name.
+    ``keepalive_s`` is how often an idle connection is probed: a broker that hangs is noticed after about twice that.
+    ``connect_timeout_s`` is for the network, ``answer_timeout_s`` for the broker to accept or refuse the connection,
+    ``acknowledge_timeout_s`` for anything of what was sent to be acknowledged. ``silence_s`` is how long the network
+    may lose all that is sent. ``window`` is how many messages may be on their way unacknowledged. ``reconnect_min_s``
+    and ``reconnect_max_s`` bound the wait between two tries, give or take a quarter. ``client_id`` must be this
+    device's alone: the broker keeps its session by that name.
+
+    A try that begins just before the broker is back takes ``connect_timeout_s`` to fail; with the longest wait after
+    it, the next one begins 3.5 s after the first at most, and the first SYN that is repeated 1 s after it may be lost
+    too: so connected again within 2.5 s.
     """
 
     topics: Topics
@@ -78,10 +86,12 @@ class MqttSettings:
     tls: Tls | None = None
     keepalive_s: int = 20
     window: int = 20
-    connect_timeout_s: float = 4.0
+    connect_timeout_s: float = 2.0
     answer_timeout_s: float = 5.0
-    reconnect_min_s: float = 1.0
-    reconnect_max_s: float = 8.0
+    acknowledge_timeout_s: float = 10.0
+    silence_s: float = 4.0
+    reconnect_min_s: float = 0.3
+    reconnect_max_s: float = 1.2
 
     def __post_init__(self) -> None:
         if self.password is not None and self.username is None:

@@ -1,10 +1,11 @@
 """The messages that are on their way: taken from the outbox, not yet acknowledged by the broker."""
 
+import time
 from typing import Protocol
 
 from edge.publishers.mqtt_payloads import dropped_payload, replayed_payload
+from edge.publishers.mqtt_settings import MqttSettings
 from edge.publishers.outbox import Dropped, Message, Outbox, Queued
-from edge.publishers.topics import Topics
 
 
 class Sender(Protocol):
@@ -15,14 +16,26 @@ class Sender(Protocol):
 
 
 class Window:
-    """At most ``size`` messages on their way. Used by the publisher's own thread only."""
+    """At most ``settings.window`` messages on their way. Used by the publisher's own thread only."""
 
-    def __init__(self, outbox: Outbox, topics: Topics, size: int) -> None:
+    def __init__(self, outbox: Outbox, settings: MqttSettings) -> None:
         self._outbox = outbox
-        self._topics = topics
-        self._size = size
+        self._topics = settings.topics
+        self._size = settings.window
+        self._longest_s = settings.acknowledge_timeout_s
         self._on_their_way: dict[int, int] = {}
         self._waited_up_to = 0
+        self._moved_at = 0.0
+
+    @property
+    def overdue_at(self) -> float | None:
+        """When (monotonic) a broker that acknowledges nothing will have had its time; None where nothing is sent."""
+        return self._moved_at + self._longest_s if self._on_their_way else None
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the broker has acknowledged nothing for too long."""
+        return self.overdue_at is not None and time.monotonic() >= self.overdue_at
 
     def reset(self) -> None:
         """Begin anew with another connection: everything unacknowledged is sent again, in order."""
@@ -32,6 +45,8 @@ class Window:
     def fill(self, sender: Sender) -> None:
         """Send as many as there is room for. Should the connection be gone, ``reset`` puts things right."""
         room = self._size - len(self._on_their_way)
+        if not self._on_their_way:
+            self._moved_at = time.monotonic()
         for queued in self._outbox.take(room) if room > 0 else ():
             mid = sender.publish(self._message(queued))
             if mid is None:
@@ -42,6 +57,7 @@ class Window:
         """Let a message leave the outbox; numbers of other messages are no error."""
         id_ = self._on_their_way.pop(mid, None)
         if id_ is not None:
+            self._moved_at = time.monotonic()
             self._outbox.acknowledge(id_)
 
     def _message(self, queued: Queued) -> Message:

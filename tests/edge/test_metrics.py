@@ -8,7 +8,7 @@ from pathlib import Path
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from edge.metrics import MAX_SOURCES, Metrics, Snapshot
+from edge.metrics import MAX_SOURCES, Metrics, OutboxFigures, Snapshot
 from edge.results import Classification, Failure, ModelRef, Outcome, Prediction, Result, Timing
 
 MODEL = ModelRef("metal", "3")
@@ -73,14 +73,15 @@ def test_the_snapshot_is_looked_up_at_each_scrape() -> None:
         provider="CPUExecutionProvider",
         queue_depth=3,
         queue_capacity=64,
-        outbox_depth=7,
+        outbox=OutboxFigures(depth=7, bytes=4096, oldest_s=1.5, dropped=2, damaged=1, writable=False),
         broker_connected=True,
         sources={"camera": "running", "inbox": "failed"},
     )
     assert value(metrics, "ready") == 1
     assert value(metrics, "queue_depth") == 3
     assert value(metrics, "queue_capacity") == 64
-    assert value(metrics, "outbox_depth") == 7
+    outbox = ("depth", "bytes", "oldest_seconds", "dropped_total", "damaged_total", "writable")
+    assert [value(metrics, f"outbox_{name}") for name in outbox] == [7, 4096, 1.5, 2, 1, 0]
     assert value(metrics, "broker_connected") == 1
     assert value(metrics, "source_state", source="inbox", state="failed") == 1
     assert value(metrics, "build_info", version="1.2.3") == 1
@@ -153,7 +154,8 @@ def test_the_reference_names_every_metric() -> None:
     """A metric that is not in docs/reference/metrics.md, or that is only there, fails here."""
     page = (Path(__file__).parents[2] / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
     told = set(re.findall(r"`(automl_edge_[a-z_]+)`", page))
-    metrics = Metrics(snapshot=lambda: Snapshot(model=MODEL, broker_connected=True, sources={"camera": "running"}))
+    now = Snapshot(model=MODEL, outbox=OutboxFigures(), broker_connected=True, sources={"camera": "running"})
+    metrics = Metrics(snapshot=lambda: now)
     metrics.observe(result())
     metrics.observe_request("GET", "/livez", 200, 0.001)
     names = {re.sub(r"_(bucket|sum|count)$", "", name) for name, _ in samples(metrics) if not name.endswith("_created")}

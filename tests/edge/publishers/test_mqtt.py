@@ -219,7 +219,7 @@ def test_the_state_is_retained_and_announced_again_at_each_reconnect(
         with Listener(broker.port, "plant/press-1/state") as late:
             state = late.wait_for("state")[0]
         assert (state["state"], state["device"], state["model"]["name"]) == ("online", "press-1", "parts")
-        assert state["outbox"] == {"depth": 0, "dropped": 0}
+        assert state["outbox"] == {"depth": 0, "dropped": 0, "damaged": 0, "problem": None}
         broker.kill()
         until(lambda: not publisher.connected, what="the loss noticed")
         broker.start()
@@ -295,6 +295,7 @@ def test_dropped_numbers_are_named_where_they_are_missing(
         "first_seq": 1,
         "last_seq": 2,
         "count": 2,
+        "reason": "full",
     }
     topics = [m.topic.rpartition("/")[2] for m in listener.messages if not m.topic.endswith("state")]
     assert topics == ["dropped", "result", "result", "result"]
