@@ -34,8 +34,8 @@ class Signatures(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
 
-    schema_: Annotated[Literal["automl-edge/signature/1"], Field(alias="schema")] = SIGNATURE_SCHEMA
-    signatures: Annotated[tuple[Signature, ...], Field(max_length=100)] = ()
+    schema_: Annotated[Literal["automl-edge/signature/1"], Field(alias="schema")]
+    signatures: Annotated[tuple[Signature, ...], Field(max_length=100)]
 
 
 def signature_bytes(folder: Path) -> bytes:
