@@ -1,5 +1,6 @@
 """What a newer version goes through: its trial, then its probation, and the marks of either that outlive a crash."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from edge.rollout.trial import Probation, Trial, Verdict
 
 DEATHS = 3
 """So many processes in a row may end while a version is on trial, or on probation; then it is judged by that."""
+
+_log = logging.getLogger(__name__)
 
 
 class Examination:
@@ -48,6 +51,7 @@ class Examination:
             return False
         self._on_trial = staged
         self._trial_mark.begin(staged.kept)
+        _log.info("a model is on trial", extra={"model": str(staged.kept), "beside": str(running.ref)})
         return True
 
     def trial_verdict(self) -> tuple[Staged, Verdict] | None:
