@@ -5,9 +5,10 @@ known, may it do this, does it come too often.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple
 
 from fastapi import Response
@@ -21,6 +22,8 @@ from edge.tokens import SCOPES, Grant, KnownTokens, looks_minted
 
 WRONG_TOKENS_PER_S = 10.0
 """How many wrong tokens a second one address may try."""
+STILL_GRANTED = "automl_edge.still_granted"
+"""Where a request's scope (ASGI) keeps what :func:`still_granted` asks."""
 ASK = "this route wants the header 'Authorization: Bearer <token>'"
 
 
@@ -83,6 +86,7 @@ class Guard:
         if grant is None:
             return self._wrong_token(address)
         refused = _not_granted(grant, scope)
+        scope[STILL_GRANTED] = partial(_still_granted, tokens, token, scope)
         return refused or (self._too_often(("token", grant.name)) if self._rate else None)
 
     def _wrong_token(self, address: str) -> Response:
@@ -95,6 +99,17 @@ class Guard:
         wait_s = self._rate.take(client) if self._rate else 0.0
         what = "with this token" if client[0] == "token" else "from this address"
         return _later(wait_s, f"more requests {what} than http.rate_limit allows") if wait_s > 0 else None
+
+
+def still_granted(scope: Scope) -> bool:
+    """Tell whether what a request was let in by still holds, for answers that go on and on."""
+    holds: Callable[[], bool] | None = scope.get(STILL_GRANTED)
+    return holds is None or holds()
+
+
+def _still_granted(tokens: KnownTokens, token: bytes, scope: Scope) -> bool:
+    grant = tokens.grant_of(token)
+    return grant is not None and _not_granted(grant, scope) is None
 
 
 def _not_granted(grant: Grant, scope: Scope) -> Response | None:

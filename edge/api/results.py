@@ -1,10 +1,12 @@
 """``GET /v1/results`` and its live stream."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from edge.api import schemas
+from edge.api.access import still_granted
 from edge.api.feed import Feed
 from edge.api.openapi import STREAM_CONTENT, problems
 from edge.api.routing import RawRoute, json_response
@@ -27,7 +29,8 @@ def result_routes(*, feed: Feed) -> APIRouter:
 
         A client that comes back with `Last-Event-ID` first gets what is still kept of what it missed.
         """
-        return EventStream(feed, feed.watch(after=request.headers.get("last-event-id")))
+        watcher = feed.watch(after=request.headers.get("last-event-id"))
+        return EventStream(feed, watcher, allowed=partial(still_granted, request.scope))
 
     router.add_api_route(
         "/v1/results/stream",

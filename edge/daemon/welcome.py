@@ -3,6 +3,7 @@
 import shlex
 
 from edge.config.network import HttpSection
+from edge.config.values import host_name
 from edge.console import banner
 from edge.daemon.composition import Daemon
 
@@ -24,7 +25,7 @@ def welcome(daemon: Daemon) -> str:
 def _places(daemon: Daemon) -> list[tuple[str, str]]:
     places = []
     if daemon.server is not None:
-        url = daemon.server.url
+        url = _reachable(daemon.server.url)
         places.append(("page", url))
         places.append(("docs", f"{url}docs"))
         places.append(("predict", f"curl {_options(daemon.http)}--data-binary @picture.jpg {url}v1/predict"))
@@ -33,6 +34,13 @@ def _places(daemon: Daemon) -> list[tuple[str, str]]:
         places.append(("results", f"mosquitto_sub -h {at.host} -p {at.port} -t '{topics.root}/+/result'"))
         places.append(("pictures", f"mosquitto_pub -h {at.host} -p {at.port} -t {topics.root}/me/image -f picture.jpg"))
     return places
+
+
+def _reachable(url: str) -> str:
+    """Return a URL that a certificate can be for: no address to bind everywhere is in one."""
+    for anywhere in ("https://0.0.0.0:", "https://[::]:"):
+        url = url.replace(anywhere, f"https://{host_name()}:")
+    return url
 
 
 def _options(http: HttpSection) -> str:

@@ -124,6 +124,16 @@ def test_each_route_wants_its_scope(serve: Serve, tmp_path: Path, scope: Scope) 
         assert method == "HEAD" or f"wants the scope '{scope}'" in refused.json()["detail"]
 
 
+def test_a_live_stream_ends_with_its_token(serve: Serve, tmp_path: Path) -> None:
+    """Revoked, it is over within two seconds, though the connection stands."""
+    file = TokensFile(tmp_path / "tokens.json")
+    token = file.add(Grant("board", frozenset({"read"})))
+    client = serve(access=Access(KnownTokens(None, file.path, every_s=0.0)))
+    with client.stream("GET", "/v1/results/stream", headers=bearer(token), timeout=5) as stream:
+        file.revoke("board")
+        assert b"".join(stream.iter_bytes()) == b"retry: 2000\n\n"
+
+
 def test_an_expired_token_is_told_so(ask: Ask, tmp_path: Path) -> None:
     """Only who holds it learns that; it opens nothing."""
     over = datetime.now(UTC) - timedelta(seconds=1)

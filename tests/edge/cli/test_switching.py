@@ -1,14 +1,18 @@
 """``automl-edge models activate`` and ``rollback``, against a real HTTP server that answers as the daemon does."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.edge.api.certificates import Pair, make_pair
 from tests.edge.cli.conftest import Cli
 
 MODEL = {"model": {"name": "parts", "version": "2", "proven": True}}
@@ -24,9 +28,9 @@ class FakeDaemon:
     url: str = ""
 
 
-@pytest.fixture
-def daemon() -> Iterator[FakeDaemon]:
-    """A server on a free port of loopback."""
+@contextmanager
+def serving(pair: Pair | None = None) -> Iterator[FakeDaemon]:
+    """Serve on a free port of loopback, over HTTPS with ``pair``."""
     fake = FakeDaemon()
 
     class Answer(BaseHTTPRequestHandler):
@@ -41,12 +45,97 @@ def daemon() -> Iterator[FakeDaemon]:
             """Say nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Answer) as server:
-        fake.url = f"http://127.0.0.1:{server.server_port}"
+        if pair is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(pair.cert, pair.key)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        fake.url = f"{'https' if pair else 'http'}://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield fake
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def daemon() -> Iterator[FakeDaemon]:
+    """A server on a free port of loopback."""
+    with serving() as fake:
+        yield fake
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[tuple[FakeDaemon, Pair]]:
+    """One that speaks HTTPS, and what it shows."""
+    pair = make_pair(tmp_path)
+    with serving(pair) as fake:
+        yield fake, pair
+
+
+def test_the_configured_certificate_is_trusted(cli: Cli, secure: tuple[FakeDaemon, Pair]) -> None:
+    """The daemon of this configuration is known by it; no authority is needed."""
+    daemon, pair = secure
+    own = {"EDGE_HTTP__CERT_FILE": str(pair.cert), "EDGE_HTTP__KEY_FILE": str(pair.key)}
+    result = cli("models", "rollback", "parts", EDGE_HTTP__PORT=daemon.url.rpartition(":")[2], **own)
+    assert (result.exit_code, len(daemon.requests)) == (0, 1), result.stderr
+
+
+def test_another_certificate_gets_no_token(cli: Cli, secure: tuple[FakeDaemon, Pair], tmp_path: Path) -> None:
+    """Whoever answers with it, though it is valid in itself: nothing is sent."""
+    daemon, _ = secure
+    other = make_pair(tmp_path / "other")
+    own = {"EDGE_HTTP__CERT_FILE": str(other.cert), "EDGE_HTTP__KEY_FILE": str(other.key), "EDGE_HTTP__TOKEN": "abc"}
+    result = cli("models", "rollback", "parts", EDGE_HTTP__PORT=daemon.url.rpartition(":")[2], **own)
+    assert (result.exit_code, daemon.requests) == (1, [])
+    assert "is not trusted" in result.stderr
+
+
+def test_an_authority_can_be_given(cli: Cli, secure: tuple[FakeDaemon, Pair]) -> None:
+    """With --url the system's are trusted, or those of --ca, which the refusal names."""
+    daemon, pair = secure
+    refused = cli("models", "rollback", "parts", "--url", daemon.url)
+    assert (refused.exit_code, daemon.requests) == (1, [])
+    assert "is not trusted: self-signed certificate; give the authority's certificate with --ca" in refused.stderr
+    assert cli("models", "rollback", "parts", "--url", daemon.url, "--ca", pair.cert).exit_code == 0
+
+
+def test_plain_text_where_https_is_asked_for(cli: Cli, daemon: FakeDaemon, secure: tuple[FakeDaemon, Pair]) -> None:
+    """And the other way round: a clear text each."""
+    mixed = cli("models", "rollback", "parts", "--url", daemon.url.replace("http", "https"))
+    assert "does the daemon speak HTTPS there?" in mixed.stderr
+    mixed = cli("models", "rollback", "parts", "--url", secure[0].url.replace("https", "http"))
+    assert "https where it has a certificate" in mixed.stderr
+
+
+def test_the_token_comes_from_a_file(cli: Cli, daemon: FakeDaemon, tmp_path: Path) -> None:
+    """So that it stands in no list of processes; it goes before the configuration's."""
+    (tmp_path / "token").write_text("aedge_from-file\n")
+    cli("models", "rollback", "parts", "--url", daemon.url, "--token-file", tmp_path / "token", EDGE_HTTP__TOKEN="abc")
+    assert daemon.requests[0][1] == "Bearer aedge_from-file"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("", "one token"), ("a b", "one token"), ("ä", "one token"), (None, "No such")]
+)
+def test_a_file_that_holds_no_token_is_told(cli: Cli, tmp_path: Path, text: str | None, says: str) -> None:
+    """Without repeating what it holds."""
+    if text is not None:
+        (tmp_path / "token").write_text(text)
+    result = cli("models", "rollback", "parts", "--token-file", tmp_path / "token")
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--ca", "cert_file"])
+def test_a_file_without_certificates_is_told(cli: Cli, tmp_path: Path, option: str) -> None:
+    """With its name."""
+    empty = tmp_path / "empty.pem"
+    empty.write_text("nothing")
+    files = {"EDGE_HTTP__CERT_FILE": str(empty), "EDGE_HTTP__KEY_FILE": str(empty)}
+    given = ["--ca", empty, "--url", "https://127.0.0.1:1"] if option == "--ca" else []
+    result = cli("models", "rollback", "parts", *given, **({} if given else files))
+    assert result.exit_code == 2
+    assert "empty.pem: cannot be used to check the daemon's certificate" in result.stderr
 
 
 def test_activate_names_model_and_version(cli: Cli, daemon: FakeDaemon) -> None:
