@@ -94,9 +94,18 @@ class Ledger:
         """Return the owed pictures without an acknowledged result."""
         return sorted(owed - {one.key for one in self.results})
 
-    def problems(self) -> Iterator[str]:
-        """Tell what breaks the promises about ids, numbers and order."""
-        yield from _several(self.results, "pictures got results under several ids", _named, lambda one: one.id)
+    def answered_again(self, sources: Set[str]) -> int:
+        """Return how many pictures of these sources have results under several ids."""
+        ids: Mapping[object, set[str]] = defaultdict(set)
+        for one in self.results:
+            if one.source in sources:
+                ids[one.key].add(one.id)
+        return sum(len(found) > 1 for found in ids.values())
+
+    def problems(self, *, may_be_answered_again: Set[str] = frozenset()) -> Iterator[str]:
+        """Tell what breaks the promises about ids, numbers and order; some sources' pictures may get several ids."""
+        sure = [one for one in self.results if one.source not in may_be_answered_again]
+        yield from _several(sure, "pictures got results under several ids", _named, lambda one: one.id)
         yield from _several(self.results, "numbers went to several ids", lambda one: one.seq, lambda one: one.id)
         yield from _several(self.results, "ids went to several pictures", lambda one: one.id, lambda one: one.key)
         yield from _shown("numbers never came and no record names them", sorted(self._holes()))

@@ -142,8 +142,13 @@ class Testbed:
         until(lambda: recording.last_result_at > since, within_s=within_s, what="a result after the fault")
         return recording.first_result_after(since) - since
 
-    def account(self, fault: str, times: int, pictures: Set[tuple[str, str]]) -> Tally:
-        """Wait until everything is delivered and return what became of the owed ``pictures``."""
+    def account(
+        self, fault: str, times: int, pictures: Set[tuple[str, str]], *, answered_again: Set[str] = frozenset()
+    ) -> Tally:
+        """Wait until everything is delivered and return what became of the owed ``pictures``.
+
+        ``answered_again`` are sources whose pictures may be answered under another id.
+        """
         self.drain()
         self.settle_witness()
         ledger = self.ledger()
@@ -155,7 +160,7 @@ class Testbed:
             duplicated=ledger.duplicated,
             lost=len(ledger.missing(pictures)),
             lost_by_broker=ledger.lost_by_broker(),
-            problems=tuple(ledger.problems()),
+            problems=tuple(ledger.problems(may_be_answered_again=answered_again)),
         )
 
     def settle_witness(self) -> None:
