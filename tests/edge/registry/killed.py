@@ -10,6 +10,9 @@ import sys
 from itertools import count
 from pathlib import Path
 
+from edge.bundle import Bundle
+from edge.bundle.signature import read_signatures
+from edge.errors import ModelUntrustedError
 from edge.registry.local import LocalRegistry
 from edge.registry.state import Kept, activated
 from edge.registry.store import Store
@@ -31,20 +34,30 @@ def die_at(moment: int) -> None:
 def upgrade(store_root: Path, models: Path) -> None:
     """Take version 2 as the daemon does."""
     registry = LocalRegistry(models)
-    with Store(store_root) as store:
+    with Store(store_root, trust=vouched) as store:
         newest = registry.candidates()[0]
         store.pull(registry, newest)
         kept = Kept(newest.name, newest.version, newest.digest)
+        store.loading.begin(kept)
+        store.loading.end(kept)
         store.remember(activated(store.state, kept, pinned=False))
+
+
+def vouched(bundle: Bundle) -> None:
+    """Refuse a bundle that came without its signature."""
+    if not read_signatures(bundle.folder):
+        raise ModelUntrustedError(f"{bundle} is not signed")
 
 
 def check(store_root: Path, moment: int) -> str:
     """Return the version that serves after the restart, having opened every bundle that is remembered."""
-    with Store(store_root) as store:
+    with Store(store_root, trust=vouched) as store:
         if store.damage or store.state.current is None:
             raise SystemExit(f"moment {moment}: {store.damage or 'nothing is remembered'}")
         for kept in store.state.kept:
             store.open(kept)
+            if store.loading.deaths_with(kept) and kept != store.state.current:
+                raise SystemExit(f"moment {moment}: {kept} is suspected, which was not being loaded")
         if list(store_root.rglob(".partial-*")):
             raise SystemExit(f"moment {moment}: a partial folder is left")
         return store.state.current.version

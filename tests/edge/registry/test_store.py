@@ -2,20 +2,24 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from edge.bundle import MANIFEST
+from edge.bundle.signature import read_signatures
+from edge.bundle.signing import generate_key, sign
 from edge.errors import ModelInvalidError, ModelNotFoundError, RegistryError, StoreError
 from edge.ports import Candidate
 from edge.registry.local import LocalRegistry
 from edge.registry.state import Kept, State, activated, rolled_back
 from edge.registry.store import Store
-from tests.fakes import CREATED_AT, make_bundle, truncate
+from tests.fakes import CREATED_AT, edit_manifest, make_bundle, truncate
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -177,14 +181,74 @@ def test_process_killed_while_pulling(tmp_path: Path, models: Path, moment: str)
 def test_killed_at_any_moment_leaves_the_old_or_the_new(tmp_path: Path, models: Path) -> None:
     """Wherever among its file operations an upgrade dies, the next start finds one version whole, and no remains."""
     first = publish(models, "1")
+    generate_key(tmp_path / "key.pem")
+    sign(models / "colours/1", tmp_path / "key.pem")
     with Store(tmp_path / "store") as store:
         store.pull(LocalRegistry(models), first)
         store.remember(activated(State(), kept(first), pinned=False))
     publish(models, "2")
+    sign(models / "colours/2", tmp_path / "key.pem")
     command = [sys.executable, "-m", "tests.edge.registry.killed", str(tmp_path / "store"), str(models)]
     ended = subprocess.run(command, cwd=REPOSITORY, check=False, capture_output=True, text=True, timeout=100)
     assert ended.returncode == 0, ended.stderr
     assert int(ended.stdout) > 20
+
+
+UPGRADE = """
+import sys
+from pathlib import Path
+from tests.edge.registry.killed import upgrade
+print("begun", flush=True)
+upgrade(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def test_killed_from_outside_leaves_the_old_or_the_new(tmp_path: Path, models: Path) -> None:
+    """SIGKILL at random moments, again and again on the same store: it always opens, and what it remembers is whole."""
+    generate_key(tmp_path / "key.pem")
+    first = publish(models, "1")
+    sign(models / "colours/1", tmp_path / "key.pem")
+    with Store(tmp_path / "store") as store:
+        store.pull(LocalRegistry(models), first)
+        store.remember(activated(State(), kept(first), pinned=False))
+    wait = random.Random(20261121)
+    for version in range(2, 14):
+        publish(models, str(version))
+        sign(models / f"colours/{version}", tmp_path / "key.pem")
+        command = [sys.executable, "-c", UPGRADE, str(tmp_path / "store"), str(models)]
+        with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"begun\n"
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(wait.uniform(0, 0.02))
+            process.kill()
+        with Store(tmp_path / "store") as store:
+            assert store.damage is None
+            assert store.state.current is not None
+            for one in store.state.kept:
+                assert read_signatures(store.open(one).folder)
+
+
+def test_what_was_pulled_last_stays_until_it_serves(tmp_path: Path, models: Path) -> None:
+    """A version on trial is not remembered yet; what is remembered meanwhile does not remove it."""
+    first, second = publish(models, "1"), publish(models, "2")
+    with Store(tmp_path / "store") as store:
+        store.pull(LocalRegistry(models), first)
+        store.remember(activated(store.state, kept(first), pinned=False))
+        store.pull(LocalRegistry(models), second)
+        store.remember(activated(store.state, kept(first), pinned=True))
+        assert store.open(kept(second)).manifest.version == "2"
+
+
+def test_a_stored_manifest_that_was_changed_is_found(tmp_path: Path, models: Path) -> None:
+    """A bundle that holds together and is not the one that was stored does not serve in its name."""
+    candidate = publish(models, "1")
+    with Store(tmp_path / "store") as store:
+        folder = store.pull(LocalRegistry(models), candidate).folder
+        edit_manifest(folder, lambda manifest: manifest["postprocessing"].update(threshold=0.4))
+        with pytest.raises(ModelInvalidError, match="another bundle than was stored"):
+            store.open(kept(candidate))
+        assert store.pull(LocalRegistry(models), candidate).digest == candidate.digest
 
 
 HOLD = """
