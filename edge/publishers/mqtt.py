@@ -300,7 +300,8 @@ class MqttPublisher:
     def _route(self, incoming: Incoming) -> None:
         """Give a message to its subscriber: called in paho's network thread."""
         for subscription in self._subscriptions:
-            if topic_matches_sub(subscription.pattern, incoming.topic):
+            # below a root: by itself a wildcard matches no first level that begins with $ (MQTT 3.1.1, 4.7.2)
+            if topic_matches_sub(f"root/{subscription.pattern}", f"root/{incoming.topic}"):
                 subscription.deliver(incoming)
                 return
         incoming.acknowledge()

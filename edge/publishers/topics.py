@@ -1,5 +1,6 @@
 """Topic names: ``{prefix}/{device}/…``. Pure text, no connection."""
 
+import re
 from dataclasses import dataclass
 
 from edge.errors import ConfigError
@@ -9,14 +10,21 @@ RESERVED = frozenset({"ack", "cmd"})
 UNKNOWN_ID = "-"
 """Stands for the id of a command that has none."""
 
-_FORBIDDEN = str.maketrans(dict.fromkeys("/+#\0", "_"))
+_FORBIDDEN = re.compile("[/+#\\x00-\\x1f\\x7f-\\x9f\\ufdd0-\\ufdef]")
+"""What no level may hold, and the control characters and non-characters for which a broker may end the connection
+(MQTT 3.1.1, 1.5.3): a message with one would do so again at each try."""
+_PLANE_ENDS = frozenset({0xFFFE, 0xFFFF})
+"""The last two code points of every plane are no characters either."""
 _LEVEL_CHARACTERS = 128
 
 
 def level(text: str) -> str:
-    """Return ``text`` fit to be one topic level: ``/``, ``+``, ``#`` and NUL become ``_``, as does an empty text."""
-    clean = text.translate(_FORBIDDEN).encode("utf-8", "replace").decode("utf-8")
-    return clean[:_LEVEL_CHARACTERS] or "_"
+    """Return ``text`` fit to be one topic level: ``/``, ``+``, ``#`` and what is no character become ``_``.
+
+    So does an empty text.
+    """
+    clean = _FORBIDDEN.sub("_", text[:_LEVEL_CHARACTERS]).encode("utf-8", "replace").decode("utf-8")
+    return "".join("_" if ord(c) & 0xFFFF in _PLANE_ENDS else c for c in clean) or "_"
 
 
 @dataclass(frozen=True, slots=True)

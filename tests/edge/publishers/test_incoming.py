@@ -82,6 +82,18 @@ def test_a_message_goes_to_the_pattern_that_names_more(
     assert "cmd/reload" not in wide.topics
 
 
+def test_a_name_that_begins_with_a_dollar_is_a_name(
+    broker: Mosquitto, sender: Listener, make_publisher: MakePublisher
+) -> None:
+    """The rule that wildcards leave out such topics is about the first level of all, not of ours."""
+    publisher = make_publisher(broker.port)
+    received = subscribed(publisher, "+/image")
+    start(publisher, broker.port)
+    sender.send("plant/press-1/$line/image", b"picture")
+    until(lambda: received)
+    assert received.topics == ["$line/image"]
+
+
 def test_a_retained_message_is_marked(broker: Mosquitto, sender: Listener, make_publisher: MakePublisher) -> None:
     """It was there before the device came."""
     sender.send("plant/press-1/line-3/image", b"old", retain=True)
