@@ -73,7 +73,11 @@ TITLE: Mapping[type[EdgeError], str] = {
     errors.PublishError: "The receiver of results is unavailable",
 }
 
-RETRY_AFTER_S: Mapping[type[EdgeError], float] = {errors.DeadlineError: 1.0, ModelNotReadyError: 5.0}
+RETRY_AFTER_S: Mapping[type[EdgeError], float] = {
+    errors.DeadlineError: 1.0,
+    ModelNotReadyError: 5.0,
+    errors.StoppingError: 5.0,
+}
 
 logger = logging.getLogger(__name__)
 

@@ -160,9 +160,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def give_up(self) -> None:
         """Part from a client whose request is not complete: nothing of it was begun, and the server stops."""
-        if self._in_message and self._busy and not self._deaf and not self.cycle.response_started:
+        if self._in_message and self._busy and not self._deaf:
+            word = b"" if self.cycle.response_started else leaving()
             self._forsake()
-            self._part(leaving())
+            self._part(word)
 
     def _forsake(self) -> None:
         """Tell the request that is worked on, as uvicorn tells it of a client that left, that nobody waits for it."""

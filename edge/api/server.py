@@ -216,8 +216,8 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             if isinstance(connection, BoundedHttpProtocol):
                 connection.give_up()
-        self._house.close()
         await super().shutdown(sockets=sockets)
+        self._house.close()
 
     def stop(self, *, timeout_s: float) -> None:
         self.config.timeout_graceful_shutdown = max(1, round(timeout_s))

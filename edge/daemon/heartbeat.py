@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from edge.daemon.progress import BROKER_STUCK_S, ROLLOUT_STUCK_S, STUCK_S, Lives, Progress, Sign, Turns
@@ -74,16 +75,18 @@ def signs_of(
     watch: Looking,
     sources: Sequence[Looked],
     load_s: float,
+    clock: Callable[[], float] = time.monotonic,
 ) -> list[Sign]:
     """Return a sign of life of each part. ``load_s`` is how long a version may take to load and prove itself."""
+    turns = partial(Turns, clock=clock)
     signs: list[Sign] = [
-        Turns("execution", lambda: work.settled, due=lambda: work.under_way > 0, limit_s=STUCK_S),
-        Turns("rollout", lambda: watch.looks, limit_s=ROLLOUT_STUCK_S + 2 * load_s),
+        turns("execution", lambda: work.settled, due=lambda: work.under_way > 0, limit_s=STUCK_S),
+        turns("rollout", lambda: watch.looks, limit_s=ROLLOUT_STUCK_S + 2 * load_s),
     ]
     if server is not None:
-        signs.append(Turns("http", lambda: server.beats, ask=server.ask_beat, limit_s=STUCK_S))
+        signs.append(turns("http", lambda: server.beats, ask=server.ask_beat, limit_s=STUCK_S))
     if publisher is not None:
-        signs.append(Turns("mqtt", lambda: publisher.turns, ask=publisher.nudge, limit_s=BROKER_STUCK_S))
+        signs.append(turns("mqtt", lambda: publisher.turns, ask=publisher.nudge, limit_s=BROKER_STUCK_S))
     return signs + [_lives(source) for source in sources]
 
 

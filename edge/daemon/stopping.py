@@ -19,8 +19,8 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 RESERVE = 0.05
 """Share of the whole time that is kept for each part that is still to be closed."""
-GRACE_S = 0.25
-"""How much longer than it was given a part may take before it is left behind."""
+GRACE = 0.1
+"""Share of a part's time that it is not told of: it needs it to come back when its time is up."""
 LAST_WORDS_S = 0.5
 """How long the last resort may take to say what hung: a log that nobody reads must not hold it up."""
 
@@ -87,13 +87,13 @@ class Stopping(ExitStack):
         self._waiting -= 1
         given_s = share_s(left_s=self.left_s, whole_s=self._timeout_s, later=self._waiting)
         if "timeout_s" in inspect.signature(close).parameters:
-            kwds = {"timeout_s": given_s} | kwds
+            kwds = {"timeout_s": given_s * (1 - GRACE)} | kwds
         self.closing = part_name(close)
         worker = threading.Thread(
             target=self._guarded, args=(self.closing, close, args, kwds), name="stopping", daemon=True
         )
         worker.start()
-        worker.join(given_s + GRACE_S)
+        worker.join(given_s)
         if worker.is_alive():
             self.left_behind.append(LeftBehind(self.closing, given_s))
             _log.error("a part does not stop and is left behind", extra={"part": self.closing, "after_s": given_s})
