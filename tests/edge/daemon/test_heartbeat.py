@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +68,14 @@ class Daemon:
             self.now += 1.0
             beats, looks = self.server.beats, self.watch.looks
             self.heartbeat.round()
-            until(lambda beats=beats, looks=looks: self.server.beats > beats and self.watch.looks > looks)
+            until(partial(self._turned, beats, looks))
+
+    def _turned(self, beats: int, looks: int) -> bool:
+        return self.server.beats > beats and self.watch.looks > looks
 
     def pings_in(self, seconds: float) -> int:
         before = self.service.count("WATCHDOG=1")
         self.pass_by(seconds)
-        self.service.lines.append("mark")
         self.heartbeat._notifier.status(f"mark {self.now}")  # noqa: SLF001 - told last, so that all before it has come
         self.service.until(f"STATUS=mark {self.now}")
         return self.service.count("WATCHDOG=1") - before
