@@ -24,14 +24,16 @@ at once, a single worker may take them all."""
 class Load:
     """What came back within ``seconds``: ``latencies_ms`` of good answers, ascending; ``total`` with the warm-up.
 
-    ``failed`` counts the other answers, ``broken`` the connections that were closed without one.
+    ``good`` counts the good ones with the warm-up, too, ``failed`` the other answers, ``broken`` the connections that
+    were closed without one.
     """
 
     seconds: float
     latencies_ms: Sequence[float]
     failed: int
     total: int
-    broken: int = 0
+    good: int
+    broken: int
 
     @property
     def per_s(self) -> float:
@@ -118,7 +120,14 @@ def drive(
     measured = [(status, ms) for at, status, ms in samples if at >= began]
     good = sorted(ms for status, ms in measured if status == 200)
     broken = sum(status == BROKEN for status, _ in measured)
-    return Load(seconds, good, len(measured) - len(good) - broken, len(samples), broken)
+    return Load(
+        seconds,
+        good,
+        failed=len(measured) - len(good) - broken,
+        total=len(samples),
+        good=sum(status == 200 for _, status, _ in samples),
+        broken=broken,
+    )
 
 
 BROKEN = 0

@@ -64,6 +64,8 @@ def run(registry: Path) -> Report:
     figures = [
         Figure("goodput, 10x / 1x the clients", _ratio(rows, TENFOLD), "", 0.8, "at least"),
         Figure("goodput, 10x / 1x, each time a new connection", _ratio(rows, ANEW), "", 0.8, "at least"),
+        Figure("CPU time a good answer, 10x / 1x", _ratio(rows, TENFOLD, "cpu_ms")),
+        Figure("CPU time a good answer, 10x / 1x, each time a new connection", _ratio(rows, ANEW, "cpu_ms")),
         Figure("p99 of good answers, 10x", _worst(rows[TENFOLD], "p99_ms") / 1e3, "s", DEADLINE_S),
         Figure("connections closed without an answer", sum(_worst(of, "broken") for of in rows.values()), "", 0.0),
         Figure("memory above idle at its peak (RSS)", memory.peak() - idle_mib, "MiB", 512.0),
@@ -90,13 +92,13 @@ def _flood(server: Server, requests: list[bytes], way: Way) -> Row:
         "broken": load.broken,
         "p50_ms": load.quantile_ms(0.5),
         "p99_ms": load.quantile_ms(0.99),
-        "cpu_cores": (cpu_s(server.pid) - before_s) / (SECONDS + WARMUP_S),
+        "cpu_ms": (cpu_s(server.pid) - before_s) * 1e3 / max(1, load.good),
     }
     return {name: round(value, 2) for name, value in row.items()}
 
 
-def _ratio(rows: Mapping[str, list[Row]], name: str) -> float:
-    return statistics.median(many["per_s"] / once["per_s"] for many, once in zip(rows[name], rows[ONCE], strict=True))
+def _ratio(rows: Mapping[str, list[Row]], name: str, what: str = "per_s") -> float:
+    return statistics.median(many[what] / once[what] for many, once in zip(rows[name], rows[ONCE], strict=True))
 
 
 def _worst(rows: list[Row], what: str) -> float:

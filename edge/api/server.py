@@ -57,7 +57,7 @@ class HttpServer:
         self._socket = bind(host, port)
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
         self._scheme = "https" if tls else "http"
-        self._server = _Server(app, House(bounds, shed), tls)
+        self._server = _Server(shed.paced(app) if shed else app, House(bounds, shed), tls)
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.beats = 0

@@ -4,10 +4,13 @@ Refusals cost little, but clients that ask again at once would have the server d
 steady pace: at once while they are few, and held back for some seconds where they are a flood.
 """
 
+import asyncio
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.api.errors import problem_of
 from edge.api.observed import ObserveRequest
@@ -15,12 +18,15 @@ from edge.errors import OverloadedError, StoppingError
 
 ROUTES = {b"/v1/predict": "/v1/predict", b"/score": "/score"}
 """What is refused, with the name that the metrics have for it. Probes, status and metrics are always answered."""
-PER_S = 250.0
+SERVICE_UNAVAILABLE = 503
+PER_S = 100.0
 """Refusals a second."""
-AT_ONCE = 125
+AT_ONCE = 50
 """Refusals that may go out at once after a quiet time."""
 LONGEST_HOLD_S = 5.0
 """Longest that a refusal is held back."""
+LONGEST_LATE_HOLD_S = 1.0
+"""The same for one whose body was read already: the queue filled up meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class Shed:
         self._observe = observe
         self._period_s = 1 / per_s
         self._clock = clock
-        self._next_at = clock()
+        self._next_at = -math.inf
         self._answers: dict[int, tuple[bytes, bytes]] = {}
 
     def refusal(self, method: bytes, path: bytes) -> Refusal | None:
@@ -60,11 +66,24 @@ class Shed:
             return None
         hold_s = self._hold_s()
         if self._observe is not None:
-            self._observe("POST", ROUTES[path], 503, hold_s)
+            self._observe("POST", ROUTES[path], SERVICE_UNAVAILABLE, hold_s)
         seconds = math.ceil(retry_s)
         if seconds not in self._answers:
             self._answers[seconds] = _answers(seconds)
         return Refusal(*self._answers[seconds], hold_s=hold_s)
+
+    def paced(self, app: ASGIApp) -> ASGIApp:
+        """Return ``app`` with its own refusals at the same pace: those of requests that found no room any more."""
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            async def hold_back(message: Message) -> None:
+                if message.get("status") == SERVICE_UNAVAILABLE and self._full() is not None:
+                    await asyncio.sleep(min(self._hold_s(), LONGEST_LATE_HOLD_S))
+                await send(message)
+
+            await app(scope, receive, hold_back if scope.get("path") in ROUTES.values() else send)
+
+        return serve
 
     def _hold_s(self) -> float:
         """Return when it is the turn of one more refusal: each has a place in time, ``1 / per_s`` after the last."""
