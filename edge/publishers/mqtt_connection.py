@@ -84,6 +84,8 @@ class Connection:
         self._tell = on_event
         self._on_message = on_message
         self._ended = threading.Event()
+        self._accepted = False
+        self._socket: object = None
         self._client = self._make_client(will, tls)
 
     def _make_client(self, will: Message, tls: ssl.SSLContext | None) -> Client:
@@ -124,6 +126,7 @@ class Connection:
         except (OSError, UnicodeError) as exc:  # a host name that is no name fails in the idna codec
             raise PublishError(why_unreachable(settings, exc)) from exc
         self._notice_silence()
+        self._socket = self._client.socket()
         self._client.loop_start()
 
     def _notice_silence(self) -> None:
@@ -165,13 +168,15 @@ class Connection:
         client.on_connect = client.on_disconnect = client.on_publish = client.on_subscribe = client.on_message = None
 
     def _connected(self, _c: Client, _u: Any, _flags: ConnectFlags, reason: ReasonCode, _p: Properties | None) -> None:
+        self._accepted = True  # or refused in so many words: whatever ends the connection now, it is not TLS
         self._tell(self, Down(why_refused(self._settings, str(reason))) if reason.is_failure else Up())
 
     def _disconnected(
         self, _c: Client, _u: Any, _flags: DisconnectFlags, reason: ReasonCode, _p: Properties | None
     ) -> None:
         self._ended.set()
-        self._tell(self, Down(why_lost(self._settings, str(reason))))
+        alert = getattr(self._socket, "alert", None)
+        self._tell(self, Down(why_lost(self._settings, str(reason), alert=alert, accepted=self._accepted)))
 
     def _published(self, _c: Client, _u: Any, mid: int, reason: ReasonCode, _p: Properties | None) -> None:
         if reason.is_failure:

@@ -28,18 +28,33 @@ class Tls:
             msg = "mqtt.cert_file and mqtt.key_file belong together: give both or none"
             raise ConfigError(msg)
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
-        context.sslsocket_class = _ClosingSocket
+        context.sslsocket_class = TlsSocket
         if self.ca_file is not None:
             _load(self.ca_file, "ca_file", lambda: context.load_verify_locations(cafile=self.ca_file))
         if self.cert_file is not None and self.key_file is not None:
             cert, key = self.cert_file, self.key_file
-            # an encrypted key would otherwise ask on the terminal and block
-            _load(cert, "cert_file and mqtt.key_file", lambda: context.load_cert_chain(cert, key, password=lambda: b""))
+            _load_own(context, cert, key)
         return context
 
 
-class _ClosingSocket(ssl.SSLSocket):
-    """Closes itself when its handshake fails or takes too long; paho would wait for the keepalive and leave it open."""
+class TlsSocket(ssl.SSLSocket):
+    """Closes itself when its handshake fails or takes too long; paho would wait for the keepalive and leave it open.
+
+    ``alert`` is OpenSSL's name of what the broker said when it ended the connection. In TLS 1.3 a broker judges the
+    client's certificate after the handshake, so that its refusal comes with the first data (RFC 8446, 4.4.2.4).
+    """
+
+    alert: str | None = None
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """Receive. Raises what ``ssl`` raises."""
+        try:
+            return super().recv(buflen, flags)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            self.alert = error.reason
+            raise
 
     def do_handshake(self, block: bool = False) -> None:
         """Shake hands. Raises what ``ssl`` raises."""
@@ -51,7 +66,31 @@ class _ClosingSocket(ssl.SSLSocket):
             raise
 
 
-def _load(path: Path, what: str, load: Callable[[], None]) -> None:
+def _load_own(context: ssl.SSLContext, cert: Path, key: Path) -> None:
+    """Load the device's own certificate. Raises ConfigError."""
+    for path, what in ((cert, "cert_file"), (key, "key_file")):
+        _load(path, what, path.read_bytes)
+    asked: list[bool] = []
+
+    def no_password() -> bytes:
+        """Say that there is none: else OpenSSL would ask on the terminal and block."""
+        asked.append(True)
+        return b""
+
+    try:
+        context.load_cert_chain(cert, key, password=no_password)
+    except ssl.SSLError as exc:
+        reason = "is encrypted; give one without a password: openssl pkey -in OLD -out NEW"
+        if not asked:
+            mismatch = "MISMATCH" in (exc.reason or "")
+            reason = (
+                f"is not the key of mqtt.cert_file {cert}" if mismatch else f"or {cert} is no PEM file: {exc.reason}"
+            )
+        msg = f"mqtt.key_file {key} {reason}"
+        raise ConfigError(msg) from exc
+
+
+def _load(path: Path, what: str, load: Callable[[], object]) -> None:
     try:
         load()
     except OSError as exc:  # ssl.SSLError is one

@@ -36,19 +36,25 @@ def make_pair(folder: Path, name: str = "edge", *, days: int = 30, until: str | 
 
 def _date(folder: Path, cert: Path, key: Path, until: str) -> None:
     """Sign the certificate anew with an end of its own; only ``openssl ca`` takes one in the past."""
+    request = folder / "request.csr"
+    openssl(
+        "x509", "-x509toreq", "-in", str(cert), "-signkey", str(key), "-out", str(request), "-copy_extensions", "copy"
+    )
+    sign_until(until, request, cert, "-selfsign", "-keyfile", str(key))
+
+
+def sign_until(until: str, request: Path, cert: Path, *authority: str) -> None:
+    """Sign a request as openssl's ``ca`` does with the options ``authority``; the result may have ended already."""
+    folder = cert.parent
     (folder / "index").write_text("")
     (folder / "serial").write_text("01\n")
     (folder / "ca.cnf").write_text(
         f"[ca]\ndefault_ca=x\n[x]\ndir={folder}\ndatabase={folder}/index\nserial={folder}/serial\nnew_certs_dir={folder}\n"
         "default_md=sha256\npolicy=p\ncopy_extensions=copy\n[p]\ncommonName=supplied\n"
     )
-    request = folder / "request.csr"
-    openssl(
-        "x509", "-x509toreq", "-in", str(cert), "-signkey", str(key), "-out", str(request), "-copy_extensions", "copy"
-    )
     dates = ["-startdate", "20190101000000Z", "-enddate", until]
-    files = ["-config", str(folder / "ca.cnf"), "-keyfile", str(key), "-in", str(request), "-out", str(cert)]
-    openssl("ca", "-selfsign", "-batch", "-notext", *dates, *files)
+    files = ["-config", str(folder / "ca.cnf"), "-in", str(request), "-out", str(cert)]
+    openssl("ca", *authority, "-batch", "-notext", *dates, *files)
 
 
 def openssl(*arguments: str) -> None:
