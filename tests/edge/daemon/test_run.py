@@ -24,7 +24,7 @@ from tests.mosquitto import until
 RED, BLUE = encoded(picture(COLOURS["red"])), encoded(picture(COLOURS["blue"]))
 
 
-def register(folder: Path, version: str, *, spoil: Callable[[Path], None] = lambda _: None) -> Path:
+def register(folder: Path, version: str, *, spoil: Callable[[Path], object] = lambda _: None) -> Path:
     """Make a bundle beside the registry and move it in, as a careful copy does."""
     staged = folder / f"staged-{version}"
     make_bundle(staged, version=version, created_at=CREATED_AT + timedelta(days=int(version)))
