@@ -19,11 +19,12 @@ from edge.publishers.outbox import ENTRY_BYTES, Dropped, Message, Queued, Reason
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x61656F62
 PAGE_BYTES = 4096
-BUSY_S = 0.5
+BUSY_S = 0.05
 MAX_SET_ASIDE = 1000
 """How many damaged entries are kept for whoever wants to look."""
 
 Sync = Literal["normal", "full"]
+Way = Literal["shared", "alone", "frozen"]
 
 SCHEMA = """
 CREATE TABLE entries (
@@ -158,19 +159,24 @@ def _damaged(row: Sequence[Any]) -> Damaged:
 class OutboxDatabase:
     """One open file. Methods are for one thread at a time, but for ``checkpoint``.
 
-    Raises OutboxDamagedError for a file that is damaged, of another version or no database, and StoreError where the
-    disk refuses, here and in every method.
+    ``way``: ``shared`` lets the log be moved while somebody writes; ``alone`` needs no file beside the log, for which a
+    full disk has no room; ``frozen`` reads a file on a disk that takes nothing. Raises OutboxDamagedError for a file
+    that is damaged, of another version or no database, and OutboxRefusedError where the disk refuses, here and in every
+    method.
     """
 
-    def __init__(self, path: Path, *, sync: Sync = "normal") -> None:
-        self._path = path
+    def __init__(self, path: Path, *, sync: Sync = "normal", way: Way = "shared") -> None:
+        self.path = path
+        self.way: Way = way
         with self._explained():
-            self._connection = _connect(path)
+            self._connection = _connect(path, frozen=way == "frozen")
+        self._checkpointer = self._connection
         try:
             with self._explained():
                 self._prepare(sync)
-                self._checkpointer = _connect(path)
-                self._checkpointer.execute("SELECT seq FROM mark").fetchall()
+                if way == "shared":
+                    self._checkpointer = _connect(path)
+                    self._checkpointer.execute("SELECT seq FROM mark").fetchall()
         except StoreError:
             self._connection.close()
             raise
@@ -181,16 +187,19 @@ class OutboxDatabase:
         tables = {name.decode() for (name,) in run("SELECT name FROM sqlite_schema WHERE type = 'table'")}
         if not tables and not version:
             run(f"PRAGMA page_size = {PAGE_BYTES}")
-        mode = run("PRAGMA journal_mode = WAL").fetchone()[0]
+        if self.way == "alone":
+            run("PRAGMA locking_mode = EXCLUSIVE")
+        mode = run("PRAGMA journal_mode = WAL").fetchone()[0] if self.way != "frozen" else b"wal"
         if mode != b"wal":
-            raise StoreError(f"the outbox {self._path} cannot be used: its file system allows no WAL; set storage.path")
+            text = f"the outbox {self.path} cannot be used: its file system allows no WAL; set storage.path"
+            raise OutboxRefusedError(text, full=False, broken=True)
         run(f"PRAGMA synchronous = {sync}")
         run("PRAGMA wal_autocheckpoint = 0")
         if not tables and not version:
             pragmas = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
             self._connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} {pragmas} COMMIT;")
         elif (version, application) != (SCHEMA_VERSION, APPLICATION_ID) or not tables >= {"entries", "mark", "damaged"}:
-            raise OutboxDamagedError(f"the outbox {self._path} is no outbox of this version (schema {version})")
+            raise OutboxDamagedError(f"the outbox {self.path} is no outbox of this version (schema {version})")
 
     def totals(self) -> Totals:
         """Count what is there; every entry is looked at, and how the pages hang together."""
@@ -207,7 +216,7 @@ class OutboxDatabase:
             standing = Standing(Mark(max(seq or 0, mark_seq), max(newest_id or b"", mark_id).decode()), floor)
             return Totals(messages, size or 0, newest or 0, standing, put_at_ms or 0)
         except (TypeError, ValueError) as exc:
-            raise OutboxDamagedError(f"the outbox {self._path} is damaged: {exc}") from exc
+            raise OutboxDamagedError(f"the outbox {self.path} is damaged: {exc}") from exc
 
     def write(self, writes: Sequence[Queued], deletes: Iterable[int], standing: Standing) -> None:
         """Write and delete entries in one transaction. ``standing`` is remembered when entries are deleted."""
@@ -269,7 +278,7 @@ class OutboxDatabase:
             raise self._translated(exc) from exc
 
     def _translated(self, exc: sqlite3.Error) -> StoreError:
-        return explained(self._path, exc)
+        return explained(self.path, exc)
 
 
 def explained(path: Path, exc: sqlite3.Error) -> StoreError:
@@ -283,8 +292,9 @@ def explained(path: Path, exc: sqlite3.Error) -> StoreError:
     return OutboxRefusedError(text, full=code == sqlite3.SQLITE_FULL, broken=code not in _PASSING)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+def _connect(path: Path, *, frozen: bool = False) -> sqlite3.Connection:
+    name = f"{path.absolute().as_uri()}?mode=ro&immutable=1" if frozen else str(path)
+    connection = sqlite3.connect(name, timeout=BUSY_S, isolation_level=None, check_same_thread=False, uri=frozen)
     connection.text_factory = bytes  # a damaged text need not be UTF-8
     return connection
 

@@ -5,6 +5,7 @@ damaged is let go of; ``open_file`` then sets it aside and makes a new one of wh
 """
 
 import logging
+import os
 import time
 from collections.abc import Container, Iterable
 from contextlib import suppress
@@ -58,6 +59,14 @@ class OutboxDisk:
         return time.monotonic() >= self._retry_at
 
     @property
+    def wanted(self) -> bool:
+        """Whether a file should be opened: none is, or one opened on a disk that took nothing, and now does."""
+        if not self.due:
+            return False
+        database = self._database
+        return database is None or (database.way == "frozen" and os.access(database.path.parent, os.W_OK))
+
+    @property
     def unwritten(self) -> list[Queued]:
         """What is only in memory, in order, with records that take the place of something in the file."""
         return sorted(self._unwritten.values(), key=lambda queued: queued.id)
@@ -69,12 +78,14 @@ class OutboxDisk:
 
     def attach(self, opened: Opened) -> None:
         """Write to this file from now on."""
+        self._detach()
         self._database = opened.database
         self.stored = opened.totals.newest
         self._retry_at = 0.0
 
     def put(self, queued: Queued) -> None:
         """Add an entry, or put another in its place."""
+        self._gone.pop(queued.id, None)
         self._unwritten[queued.id] = queued
 
     def remove(self, queued: Queued) -> None:
@@ -134,7 +145,8 @@ class OutboxDisk:
         self._retry_at = time.monotonic() + RETRY_S
         if isinstance(exc, OutboxDamagedError):
             self._retry_at = 0.0
-        if not isinstance(exc, OutboxRefusedError) or exc.broken:
+        frozen = self._database is not None and self._database.way == "frozen"
+        if not isinstance(exc, OutboxRefusedError) or (exc.broken and not frozen):
             self._detach()
 
     def totals(self) -> Totals | None:

@@ -3,12 +3,20 @@
 import logging
 import sqlite3
 import struct
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import StoreError
-from edge.publishers.outbox_database import OutboxDamagedError, OutboxDatabase, Sync, Totals
+from edge.publishers.outbox_database import (
+    OutboxDamagedError,
+    OutboxDatabase,
+    OutboxRefusedError,
+    Sync,
+    Totals,
+    Way,
+)
 from edge.publishers.pages import committed_frames
 from edge.publishers.salvage import WAL, Salvaged, finish, salvage, unfinished
 
@@ -53,7 +61,26 @@ def open_file(path: Path, *, sync: Sync, seq_floor: int, seq_bound: int) -> Open
 
 
 def _open(path: Path, sync: Sync) -> tuple[OutboxDatabase, Totals]:
-    database = OutboxDatabase(path, sync=sync)
+    """Open the file in the best way that its disk allows. Raises StoreError: why the first one does not work."""
+    try:
+        return _opened(path, sync, "shared")
+    except OutboxRefusedError as exc:
+        for way in _other_ways(path):
+            with suppress(OutboxRefusedError):
+                return _opened(path, sync, way)
+        raise exc from None
+
+
+def _other_ways(path: Path) -> Sequence[Way]:
+    """Return how else a file may be read; frozen leaves out the log, so only where there is none."""
+    log_file = _log(path)
+    if not path.exists():
+        return ()
+    return ("alone",) if log_file.exists() and log_file.stat().st_size else ("alone", "frozen")
+
+
+def _opened(path: Path, sync: Sync, way: Way) -> tuple[OutboxDatabase, Totals]:
+    database = OutboxDatabase(path, sync=sync, way=way)
     try:
         return database, database.totals()
     except StoreError:

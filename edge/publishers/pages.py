@@ -5,6 +5,7 @@ Rule: nothing here trusts a byte. Who reads rows checks them by their checksum.
 """
 
 import struct
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,9 +54,12 @@ class Pages:
 
 def open_pages(database: BinaryIO, wal: BinaryIO | None) -> Pages:
     """Return the pages of a database file and, where there is one, its log. Raises OSError."""
-    log = _newest_frames(wal) if wal is not None else {}
-    size = database.seek(0, 2)
-    return Pages(database, wal, max([-(-size // PAGE_BYTES), *log]), log)
+    pages = -(-database.seek(0, 2) // PAGE_BYTES)
+    if wal is None:
+        return Pages(database, None, pages, {})
+    possible = pages + wal.seek(0, 2) // FRAME_BYTES
+    log = {number: at for number, at in _newest_frames(wal).items() if number <= possible}
+    return Pages(database, wal, max([pages, *log]), log)
 
 
 def committed_frames(wal: BinaryIO) -> int | None:
@@ -64,16 +68,18 @@ def committed_frames(wal: BinaryIO) -> int | None:
     SQLite stops at the first bad frame. Good ones behind it are of a log that was damaged. Raises OSError.
     """
     header = wal.read(WAL_HEADER_BYTES)
-    if header and header[:4] not in WAL_MAGIC:
+    if len(header) == WAL_HEADER_BYTES and header[:4] not in WAL_MAGIC:
         return None
     return max((index for index, _, committed in _frames(wal, header) if committed), default=0)
 
 
 def _newest_frames(wal: BinaryIO) -> dict[int, int]:
     """Return where the newest committed frame of each page begins."""
+    wal.seek(0)
+    header = wal.read(WAL_HEADER_BYTES)
     newest: dict[int, int] = {}
     pending: dict[int, int] = {}
-    for index, number, committed in _frames(wal, wal.read(WAL_HEADER_BYTES)):
+    for index, number, committed in _frames(wal, header):
         pending[number] = WAL_HEADER_BYTES + index * FRAME_BYTES - PAGE_BYTES
         if committed:
             newest.update(pending)
@@ -83,17 +89,22 @@ def _newest_frames(wal: BinaryIO) -> dict[int, int]:
 
 def _frames(wal: BinaryIO, header: bytes) -> Iterator[tuple[int, int, bool]]:
     """Yield index from 1, page and whether it ends a commit of each frame of the log's present round."""
-    index, salts = 0, header[16:24] if header[:4] in WAL_MAGIC else None
-    while True:
-        wal.seek(WAL_HEADER_BYTES + index * FRAME_BYTES)
-        head = wal.read(FRAME_HEADER_BYTES)
-        if len(head) < FRAME_HEADER_BYTES:
-            return
-        index += 1
-        salts = salts or head[8:16]
+    heads = list(_frame_heads(wal))
+    if header[:4] in WAL_MAGIC:
+        salts = header[16:24]
+    else:
+        salts = Counter(head[8:16] for head in heads).most_common(1)[0][0] if heads else b""
+    for index, head in enumerate(heads, start=1):
         if head[8:16] == salts:
             number, committed = struct.unpack(">II", head[:8])
             yield index, number, bool(committed)
+
+
+def _frame_heads(wal: BinaryIO) -> Iterator[bytes]:
+    """Yield what each whole frame says of itself."""
+    for at in range(WAL_HEADER_BYTES, wal.seek(0, 2) - FRAME_BYTES + 1, FRAME_BYTES):
+        wal.seek(at)
+        yield wal.read(FRAME_HEADER_BYTES)
 
 
 def row_places(pages: Pages) -> Iterator[tuple[int, Place]]:

@@ -65,6 +65,7 @@ class SqliteOutbox:
         self._head = Waiting()
         self._loaded = 0  # up to this id, entries are in the head or have been
         self._seq_before = 0  # the newest number that was loaded
+        self._damaged_at: int | None = None  # a damaged entry behind it, whose number is not named yet
         self._disk = OutboxDisk()
         self._known = False  # the file was open once, so that numbers go on from it
         self._counted = False  # the counts are those of the file
@@ -93,7 +94,7 @@ class SqliteOutbox:
             self._newest += 1
             self._numbering.note(message)
             queued = Queued(self._newest, message, self._now_ms())
-            if self._loaded == self._newest - 1 and len(self._head) < AHEAD:
+            if self._loaded == self._newest - 1 and len(self._head) < AHEAD and self._damaged_at is None:
                 self._head.append(queued)
                 self._loaded = self._newest
                 self._seq_before = message.seq or self._seq_before
@@ -146,10 +147,19 @@ class SqliteOutbox:
                 self._name_gap(first, entry.id - 1)
                 self._head.append(entry)
                 self._seq_before = max(self._seq_before, last)
+                self._damaged_at = None
             self._loaded = entry.id
-        if batch and isinstance(batch[-1], Damaged) and self._loaded >= self._newest:
-            self._name_gap(self._numbering.seq + 1, self._loaded)
-        return bool(batch)
+        return bool(batch) or self._end()
+
+    def _end(self) -> bool:
+        """Say that all is loaded where the disk can be read; tell whether that named something that is missing."""
+        if self._disk.problem is not None:
+            return False
+        missing, self._damaged_at = self._damaged_at, None
+        if missing is not None:
+            self._name_gap(self._numbering.seq + 1, missing)
+        self._loaded = self._newest
+        return missing is not None
 
     def _set_aside(self, damaged: Damaged) -> None:
         """Keep a damaged entry where it no longer matters; its number is named when the next good one comes."""
@@ -157,6 +167,7 @@ class SqliteOutbox:
         self._disk.set_aside(damaged.id)
         self._disk.remove(Queued(damaged.id, Dropped(0, 0)))
         self._fill.lose(damaged.size)
+        self._damaged_at = damaged.id
         if self._seq_before == 0:
             plausible = self._floor < damaged.claimed_seq <= self._numbering.seq
             self._seq_before = damaged.claimed_seq - 1 if plausible else self._floor
@@ -223,7 +234,9 @@ class SqliteOutbox:
             )
 
     def close(self) -> None:
-        """Write what can be written, and let go of the file."""
+        """Write what can be written, and let go of the file; does nothing the second time."""
+        if self._closing.is_set():
+            return
         self._closing.set()
         self._wake.set()
         self._thread.join()
@@ -295,6 +308,7 @@ class SqliteOutbox:
             self._go_on_from(opened)
         self._head.clear()
         self._loaded = self._seq_before = 0
+        self._damaged_at = None
         self._counted = False
         self._disk.probe(self._standing())
         while not self._flush() and self._disk.problem is None:
@@ -328,7 +342,7 @@ class SqliteOutbox:
 
     def _tend(self) -> None:
         """Do what nobody should wait for."""
-        if not self._disk.attached and self._disk.due:
+        if self._disk.wanted:
             opened = self._open()
             with self._lock:
                 self._attach(opened)
