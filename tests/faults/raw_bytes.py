@@ -49,7 +49,7 @@ def lying_length(rng: random.Random, originals: Sequence[bytes]) -> bytes:
         f"{len(body)}\r\nExpect: 100-continue",
         f"{len(body)}\r\nUpgrade: h2c",
     )
-    return f"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: {rng.choice(lies)}\r\n\r\n".encode() + body
+    return f"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {rng.choice(lies)}\r\n\r\n".encode() + body
 
 
 def bad_chunks(rng: random.Random, originals: Sequence[bytes]) -> bytes:
@@ -86,10 +86,10 @@ def other_protocol(rng: random.Random, _: Sequence[bytes]) -> bytes:
             b"\x10\x10\0\x04MQTT\x04\x02\0\x3c\0\x04test",
             b"\0\0\0\x85\xffSMBr",
             b"SSH-2.0-x\r\n",
-            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x05hello",
+            b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x05hello",
             b"GET / HTTP/1.1\nHost: x\n\n",
             b"\r\n" * 5000,
-            b"CONNECT example.org:443 HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"CONNECT example.org:443 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
         )
     )
 

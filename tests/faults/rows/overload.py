@@ -9,14 +9,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.load import drive
-from bench.load import request as picture_request
 from tests.daemon import RunningDaemon, running
 from tests.edge.publishers.listener import Listener
 from tests.fakes import GraphOptions
-from tests.faults.exchange import Link
 from tests.faults.flood import Flood, Flooded
 from tests.faults.footprint import footprint, growth, memory_mib
 from tests.faults.logbook import ending
+from tests.faults.probe import REQUEST, Probe
 from tests.faults.registered import register
 from tests.faults.tally import Scale, Tally
 from tests.faults.testbed import ROOT
@@ -31,7 +30,6 @@ LEAST_FACTOR = 5.0
 SLOWNESS = 24
 DEADLINE_S = 10.0
 SLACK_S = 2.0
-PROBE_S = 0.05
 CALM_S = 2.0
 WATCH_S = 20.0
 RECOVERED = 1.5
@@ -42,40 +40,6 @@ AFTER_MIB = 64.0
 THREADS = 2
 TRIGGER_RATE = 5.0
 STREAM_FPS = 20.0
-REQUEST = picture_request("/v1/predict", PICTURE)
-
-
-@dataclass
-class Probe:
-    """One client that asks again and again, before, during and after; ``samples`` are (moment, status, seconds)."""
-
-    port: int
-    samples: list[tuple[float, int, float]] = field(default_factory=list)
-    _stop: threading.Event = field(default_factory=threading.Event)
-
-    def __enter__(self) -> "Probe":
-        self._thread = threading.Thread(target=self._run, name="probe", daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        link = Link(self.port)
-        while not self._stop.wait(PROBE_S):
-            began = time.monotonic()
-            status = link.ask(REQUEST).status
-            self.samples.append((began, status, time.monotonic() - began))
-        link.close()
-
-    def median_s(self, since: float, until: float) -> float | None:
-        """Return the median of the good answers to what was asked in that time; None where not all were good."""
-        asked = [(status, seconds) for began, status, seconds in list(self.samples) if since <= began < until]
-        if not asked or any(status != 200 for status, _ in asked):
-            return None
-        return statistics.median(seconds for _, seconds in asked)
 
 
 @dataclass
