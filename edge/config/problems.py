@@ -73,7 +73,8 @@ def _given_at(item: Mapping[str, Any]) -> str:
 
 
 def _given(value: object) -> str:
-    if isinstance(value, dict):
+    """Return a value for a person; a table, or a list of them, may hold secrets and is left out."""
+    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict | list) for item in value)):
         return ""
     text = repr(value)
     return f", got {text}" if len(text) <= 60 else f", got {text[:57]}…"
