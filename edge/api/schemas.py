@@ -132,7 +132,11 @@ class Status(BaseModel):
 
 
 class ModelVersion(BaseModel):
-    """A known version: `state` is current, previous, available or refused, the last with a `reason`."""
+    """A known version.
+
+    `state` is current, trial, previous, available, passed, rejected, skipped or refused, with a `reason` where there is
+    one. `trial` tells what came of its trial or probation.
+    """
 
     model_config = ConfigDict(extra="allow")
 

@@ -63,7 +63,7 @@ class RolloutSection(Section):
     shadow: bool = False
     """Whether a newer version first answers live frames beside the running one, unseen, and is compared with it."""
     shadow_share: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of the live frames that the newer version sees too; a busy device skips some of them."""
+    """Share of the live frames that may be compared; the shadow skips what would cost over half a percent of a core."""
     shadow_frames: Annotated[int, Field(ge=1)] = 500
     """How many frames are compared before the gate decides."""
     shadow_max_h: Annotated[float, Field(gt=0, le=8760)] = 24.0

@@ -51,7 +51,7 @@ def _offered(candidate: Candidate, known: Known) -> Mapping[str, Any]:
 def _reason(digest: str, known: Known) -> Mapping[str, str]:
     """Return why a version is in its state, where there is anything to tell."""
     judged = known.state.judgement(digest)
-    reason = known.refusals.reason(digest) or (judged.reason if judged else None)
+    reason = known.refusals.reason(digest) or (judged.reason if judged and judged.outcome != "promoted" else None)
     return {"reason": reason} if reason else {}
 
 
