@@ -65,6 +65,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._in_message = False
         self._in_head = True
         self._refused = False
+        self._last = False  # the request that comes in is the last one that is listened to
         self._deaf = False
         self._unsent_bytes = 0
         self._stalled_looks = 0
@@ -132,6 +133,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._deaf:
             return
         self._in_message = False
+        self._deaf = self._last
         if not self._refused:
             super().on_message_complete()
             return
@@ -179,7 +181,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if len(self.pipeline) >= self._bounds.max_pipelined:
             self.cycle.keep_alive = False
-            self._deaf = True
+            self._last = True
 
     def _refusal(self) -> Refusal | None:
         shed = self._house.shed
