@@ -13,7 +13,7 @@ from starlette.types import Receive
 from edge.api.body import disconnected
 from edge.api.contents import Picture
 from edge.api.errors import error_of
-from edge.errors import InputError
+from edge.errors import DeadlineError, InputError
 from edge.ports import Frame, Priority
 from edge.results import Failure, Result
 
@@ -57,35 +57,45 @@ async def _results(
     try:
         for frame in frames:
             pending.append(submit(frame, deadline_s=deadline_s))  # noqa: PERF401 - those before a refusal must be cancelled
-        return [_settled(outcome) for outcome in await _awaited(pending, receive)]
+        return [_settled(outcome) for outcome in await _awaited(pending, receive, deadline_s=deadline_s)]
     finally:
         for future in pending:
             future.cancel()
 
 
-async def _awaited(pending: Sequence[Future[Result]], receive: Receive) -> list[Result | BaseException]:
-    """Return how each future ended. Raises ClientDisconnect once the client is gone."""
+async def _awaited(
+    pending: Sequence[Future[Result]], receive: Receive, *, deadline_s: float | None
+) -> list[Result | BaseException]:
+    """Return how each future ended.
+
+    Raises ClientDisconnect once the client is gone, DeadlineError where the work itself takes as long as it might have
+    waited: whatever holds it up, the client gets an answer.
+    """
     together = asyncio.gather(*map(asyncio.wrap_future, pending), return_exceptions=True)
-    client = _Client(receive, leave=together.cancel)
+    limit_s = None if deadline_s is None else 2 * deadline_s
+    client = _Client(receive, leave=together.cancel, limit_s=limit_s)
     try:
         return await together
     except asyncio.CancelledError:
         if client.gone:
             raise ClientDisconnect from None
+        if client.late:
+            raise DeadlineError(f"no answer came within {limit_s:g} s; the log may tell what holds it up") from None
         raise
     finally:
         client.forget()
 
 
 class _Client:
-    """Watches for the client to leave, from ``WATCH_AFTER_S`` on: most answers are made before that."""
+    """Watches for the client to leave, and the time it waits, from ``WATCH_AFTER_S`` on: most answers come before."""
 
-    def __init__(self, receive: Receive, *, leave: Callable[[], object]) -> None:
+    def __init__(self, receive: Receive, *, leave: Callable[[], object], limit_s: float | None) -> None:
         self._receive = receive
         self._leave = leave
+        self._limit_s = limit_s
         self._task: asyncio.Task[None] | None = None
         self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
-        self.gone = False
+        self.gone = self.late = False
 
     def forget(self) -> None:
         """Watch no longer."""
@@ -97,8 +107,13 @@ class _Client:
         self._task = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
-        await disconnected(self._receive)
-        self.gone = True
+        left_s = None if self._limit_s is None else max(0.0, self._limit_s - WATCH_AFTER_S)
+        try:
+            async with asyncio.timeout(left_s):
+                await disconnected(self._receive)
+            self.gone = True
+        except TimeoutError:
+            self.late = True
         self._leave()
 
 

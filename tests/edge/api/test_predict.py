@@ -136,6 +136,15 @@ def test_a_fault_of_the_service_fails_a_request_of_several(ask: Ask) -> None:
     assert answer.status_code == 503
 
 
+def test_work_that_hangs_is_answered_for(ask: Ask) -> None:
+    """A device that never comes back costs the client twice the deadline, not for ever; its picture is taken back."""
+    held = Held()
+    answer = ask("POST", "/v1/predict", content=b"x", parts={"submit": held, "limits": Limits(deadline_s=0.2)})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert answer.json()["type"] == "urn:automl-edge:error:DeadlineError"
+    assert held.cancelled.acquire(timeout=10)
+
+
 def test_a_client_that_leaves_cancels_its_pictures(serve: Serve) -> None:
     """Over a real socket: closing the connection takes the waiting picture back."""
     held = Held()
