@@ -10,10 +10,13 @@ from edge.errors import ModelNotFoundError
 from edge.ports import Candidate
 from edge.registry.state import (
     EARLIER,
+    JUDGED,
     SKIPPED,
+    Judged,
     Kept,
     State,
     activated,
+    judged,
     parse_state,
     rolled_back,
     state_json,
@@ -87,6 +90,41 @@ def test_wanted_is_the_newest_that_was_not_left() -> None:
     assert wanted(state, []) is None
 
 
+REJECTED = Judged(B.digest, "rejected", "agreement 0.1", "2026-01-02T03:04:05.000Z", {"frames": 10, "agreement": None})
+
+
+def test_a_judgement_is_remembered_with_its_figures() -> None:
+    """It outlives a restart, and what came after."""
+    state = judged(activated(State(current=A), C, pinned=False), REJECTED)
+    assert parse_state(state_json(state)) == state
+    assert parse_state(state_json(rolled_back(state))).judgement(B.digest) == REJECTED
+    assert state.judgement(C.digest) is None
+
+
+@pytest.mark.parametrize(("outcome", "taken"), [("rejected", A), ("passed", A), ("promoted", B), ("rolled-back", B)])
+def test_what_a_trial_kept_out_is_not_wanted(outcome: str, taken: Kept) -> None:
+    """Neither a version that did not hold the gate nor one that waits for a person."""
+    state = judged(State(), Judged(B.digest, outcome, "a reason"))
+    assert wanted(state, [candidate(B), candidate(A)]) == candidate(taken)
+
+
+def test_the_newest_judgement_counts() -> None:
+    """One for a digest, and not more than are of use."""
+    state = judged(judged(State(), REJECTED), Judged(B.digest, "promoted", "better now"))
+    assert [one.outcome for one in state.judged] == ["promoted"]
+    for number in range(JUDGED + 10):
+        state = judged(state, Judged(f"{number:064}", "rejected", "no"))
+    assert len(state.judged) == JUDGED
+    assert state.judged[-1].digest == f"{JUDGED + 9:064}"
+
+
+def test_a_state_from_before_is_read() -> None:
+    """Without judgements, and with judgements that have neither time nor figures."""
+    assert parse_state(state_json(State(current=A)).replace(b',\n  "judged": []', b"")) == State(current=A)
+    bare = b'"judged": [{"digest": "d", "outcome": "passed", "reason": ""}]'
+    assert parse_state(state_json(State()).replace(b'"judged": []', bare)).judged == (Judged("d", "passed", ""),)
+
+
 kepts = st.sampled_from([A, B, C, D])
 steps = st.lists(st.one_of(st.tuples(kepts, st.booleans()), st.none()), max_size=150)
 
@@ -121,6 +159,11 @@ DAMAGED = [
     state_json(State(current=A)).replace(b"false", b'"no"'),
     state_json(State(current=A)).replace(b'"earlier": []', b'"earlier": [3]'),
     state_json(State(current=A)).replace(b'"earlier": []', b'"earlier": null'),
+    state_json(State()).replace(b'"judged": []', b'"judged": [3]'),
+    state_json(State()).replace(b'"judged": []', b'"judged": null'),
+    state_json(judged(State(), REJECTED)).replace(b'"rejected"', b"3"),
+    state_json(judged(State(), REJECTED)).replace(b'"frames": 10', b'"frames": "ten"'),
+    state_json(judged(State(), REJECTED)).replace(b'"2026-01-02T03:04:05.000Z"', b"null"),
 ]
 
 

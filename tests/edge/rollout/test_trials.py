@@ -353,3 +353,18 @@ def test_a_version_that_kills_the_process_on_probation_is_left(plant: Plant) -> 
     assert plant.kinds() == ["rolled-back colours:1"]
     assert plant.entry("2")["state"] == "skipped"
     assert plant.entry("2")["reason"] == "3 processes in a row ended while it was on probation"
+
+
+def test_a_previous_version_that_is_damaged_is_a_warning(plant: Plant) -> None:
+    """Where the version to go back to is gone from the disk, the failing one goes on, and everybody is told."""
+    plant.stop()
+    plant.start(shadow=False)
+    plant.add("2", graph=GraphOptions(brittle=True))
+    for folder in (plant.root / "store" / "bundles" / "colours").glob("1-*"):
+        (folder / "model.onnx").unlink()
+    for _ in range(20):
+        plant.answer(BRIGHT)
+    plant.rollout.check()
+    assert plant.version() == "2"
+    assert "it cannot be rolled back" in str(plant.rollout.failing)
+    assert "model.onnx" in str(plant.rollout.failing)
