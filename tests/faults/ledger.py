@@ -104,7 +104,7 @@ class Ledger:
 
     def problems(self, *, may_be_answered_again: Set[str] = frozenset()) -> Iterator[str]:
         """Tell what breaks the promises about ids, numbers and order; some sources' pictures may get several ids."""
-        sure = [one for one in self.results if one.source not in may_be_answered_again]
+        sure = [one for one in self.results if one.picture and one.source not in may_be_answered_again]
         yield from _several(sure, "pictures got results under several ids", _named, lambda one: one.id)
         yield from _several(self.results, "numbers went to several ids", lambda one: one.seq, lambda one: one.id)
         yield from _several(self.results, "ids went to several pictures", lambda one: one.id, lambda one: one.key)

@@ -35,7 +35,8 @@ class Tally:
     ``times`` counts the faults. ``produced`` counts results that were owed to the receiver, ``delivered`` those that it
     acknowledged, ``duplicated`` those that it got again under the same id, ``lost`` those it never got. ``recovery_s``
     is the worst time from the end of a fault to the first delivery after it. ``lost_by_broker`` counts what a broker
-    acknowledged and then forgot, which no client can prevent. A row fails where anything is lost or ``problems`` has
+    acknowledged and then forgot, which no client can prevent; ``destroyed`` what the fault itself destroyed on the disk
+    and the daemon has counted and named. A row fails where anything is lost or ``problems`` has
     entries; ``notes`` only tell.
     """
 
@@ -47,6 +48,7 @@ class Tally:
     lost: int = 0
     recovery_s: float | None = None
     lost_by_broker: int = 0
+    destroyed: int = 0
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 

@@ -3,8 +3,7 @@
 import json
 import random
 import socket
-import time
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from tests.fakes import CREATED_AT, GraphOptions, make_bundle
 from tests.faults.ledger import Ledger, read_results
 from tests.faults.proxy import RecordingProxy
 from tests.faults.tally import Tally
+from tests.faults.waiting import comes_true
 from tests.mosquitto import Mosquitto, until
 
 DEVICE = "press-7"
@@ -149,7 +149,7 @@ class Testbed:
 
         ``answered_again`` are sources whose pictures may be answered under another id.
         """
-        self.drain()
+        problems = self.undrained()
         self.settle_witness()
         ledger = self.ledger()
         return Tally(
@@ -160,18 +160,24 @@ class Testbed:
             duplicated=ledger.duplicated,
             lost=len(ledger.missing(pictures)),
             lost_by_broker=ledger.lost_by_broker(),
-            problems=tuple(ledger.problems(may_be_answered_again=answered_again)),
+            problems=(*problems, *ledger.problems(may_be_answered_again=answered_again)),
         )
 
     def settle_witness(self) -> None:
         """Give the witness time to get what the broker has for it."""
-        deadline = time.monotonic() + WITNESS_S
-        while self.ledger().lost_by_broker() and time.monotonic() < deadline:
-            time.sleep(0.1)
+        comes_true(lambda: not self.ledger().lost_by_broker(), within_s=WITNESS_S)
 
-    def drain(self, *, within_s: float = DRAIN_S) -> None:
-        """Wait until the folder is emptied, nothing is being worked on and the broker has everything."""
-        until(self._is_idle, within_s=within_s, what="an empty outbox")
+    def undrained(self, *, within_s: float = DRAIN_S) -> Sequence[str]:
+        """Wait until the folder is emptied, nothing is worked on, the broker has everything; tell where that fails."""
+        if comes_true(self._is_idle, within_s=within_s):
+            return []
+        files = len(list(self.inbox.glob("*.png")))
+        try:
+            status = self.status()
+        except httpx.HTTPError as exc:
+            return [f"the daemon does not answer: {exc}"]
+        work, waiting = status["execution"]["queued"], status["mqtt"]["outbox"]
+        return [f"not empty after {within_s:.0f} s: {files} files, {work} pictures in work, {waiting} in the outbox"]
 
     def _is_idle(self) -> bool:
         if any(self.inbox.glob("*.png")):

@@ -3,7 +3,6 @@
 import http.client
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -188,13 +187,3 @@ class MqttTraffic(Traffic):
 def owed(*traffics: Traffic) -> frozenset[tuple[str, str]]:
     """Return all that is owed to the receiver."""
     return frozenset().union(*(traffic.owed for traffic in traffics))
-
-
-def wait_for_more(count: Callable[[], int], more: int, *, within_s: float) -> bool:
-    """Wait until ``count`` has grown by ``more``; tell whether it has."""
-    wanted, deadline = count() + more, time.monotonic() + within_s
-    while count() < wanted:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True

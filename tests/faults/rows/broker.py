@@ -45,11 +45,11 @@ def _start_without_state(bed: Testbed) -> None:
 FAULTS = (
     Fault("broker SIGKILLed", lambda bed: bed.broker.kill(), lambda bed: bed.broker.start()),
     # longer than the keepalive sometimes, so that the daemon gives the connection up
-    Fault("broker frozen", lambda bed: bed.broker.freeze(), lambda bed: bed.broker.thaw(), longest_s=6.0),
+    Fault("broker frozen", lambda bed: bed.broker.freeze(), lambda bed: bed.broker.thaw(), longest_s=5.0),
     Fault("broker refusing", _lock_out, lambda bed: bed.broker.change_password("edge", "right"), protocol="5"),
     Fault("broker restarted without its state", lambda bed: bed.broker.kill(), _start_without_state, protocol="5"),
     Fault("network cut", lambda bed: bed.proxy.refuse(), lambda bed: bed.proxy.mend(), protocol="5"),
-    Fault("network silent", lambda bed: bed.proxy.black_hole(), lambda bed: bed.proxy.mend(), longest_s=6.0),
+    Fault("network silent", lambda bed: bed.proxy.black_hole(), lambda bed: bed.proxy.mend(), longest_s=5.0),
 )
 
 
@@ -72,7 +72,7 @@ def _suffer(fault: Fault, scale: Scale) -> Tally:
                 time.sleep(CALM_S * (1 + chance.random()))
                 long = number % LONG_EVERY == 0
                 waits.append(_once(fault, bed, LONG_S if long else chance.uniform(0.2, fault.longest_s)))
-        bed.drain()
+        undrained = bed.undrained()
         taken = {("camera", name) for name in bed.proxy.recording.pictures_handed}
         tally = bed.account(fault.name, times, owed(http, folder) | (camera.owed & taken))
     slow = [
@@ -82,7 +82,7 @@ def _suffer(fault: Fault, scale: Scale) -> Tally:
     # a picture that the broker took and forgot never came to the device
     forgotten = tally.lost_by_broker + len(camera.owed - taken)
     counted = replace(tally, recovery_s=round(max(waits), 2), lost_by_broker=forgotten)
-    return counted.with_problems([*slow[:1], *silent])
+    return counted.with_problems([*undrained, *slow[:1], *silent])
 
 
 def _once(fault: Fault, bed: Testbed, lasting_s: float) -> float:

@@ -19,7 +19,7 @@ from tests.mosquitto import until
 
 TITLE = "clock jumps"
 ZONES_TITLE = "time zone changes"
-JUMPS, CHANGES = 100, 20
+JUMPS, CHANGES = 80, 20
 DAY_S = 86_400
 OFFSETS_S = (3_600, -3_600, -2 * DAY_S, 30 * DAY_S, -20 * 365 * DAY_S, 20 * 365 * DAY_S, 0.5, -0.5, 0)
 """Hours, as by a wrong zone; days; decades, as of a device that has no clock until its time server answers."""
@@ -106,6 +106,7 @@ def _captured(bed: Testbed) -> Sequence[datetime]:
 
 def _far_from_utc(bed: Testbed, began: datetime) -> Iterator[str]:
     """Tell of results whose time of capture is not the time at which they were taken."""
-    wrong = [at for at in _captured(bed) if at.tzinfo is None or not (began <= at <= datetime.now(UTC))]
+    slack = timedelta(seconds=1)  # files carry the time of the system's last tick
+    wrong = [at for at in _captured(bed) if at.tzinfo is None or not began - slack <= at <= datetime.now(UTC) + slack]
     if wrong:
         yield f"{len(wrong)} times of capture are not in UTC: {wrong[0].isoformat()}, …"

@@ -8,6 +8,7 @@ from tests.faults.tally import Scale, Tally, skipped
 from tests.faults.testbed import ROOT, Testbed
 from tests.faults.traffic import FolderTraffic, HttpTraffic, MqttTraffic, owed
 from tests.faults.volumes import NoVolumeError, disk_volume, fill, memory_volume, mount_again, relieve, turn_read_only
+from tests.faults.waiting import comes_true
 from tests.mosquitto import until
 
 TITLE = "full and read-only disks"
@@ -78,7 +79,7 @@ def _read_only(title: str, scale: Scale) -> Tally:
                 time.sleep(LASTING_S)
             pictures |= owed(http)
             problems += _answers(http)
-            bed.drain()
+            problems += bed.undrained()
             bed.stop_daemon()
             mount_again(volume)
         _ready(bed)
@@ -107,18 +108,10 @@ def _warned(bed: Testbed) -> list[str]:
 
 def _told(bed: Testbed, word: str) -> Iterator[str]:
     """Tell where the status does not name the outbox and what is wrong with its disk."""
-    deadline = time.monotonic() + TOLD_S
-    while not any(word in warning for warning in _warned(bed)):
-        if time.monotonic() > deadline:
-            yield f"/v1/status does not say within {TOLD_S} s that the disk is {word}: {_warned(bed)}"
-            return
-        time.sleep(0.05)
+    if not comes_true(lambda: any(word in warning for warning in _warned(bed)), within_s=TOLD_S):
+        yield f"/v1/status does not say within {TOLD_S} s that the disk is {word}: {_warned(bed)}"
 
 
 def _calm_again(bed: Testbed) -> Iterator[str]:
-    deadline = time.monotonic() + TOLD_S
-    while _warned(bed):
-        if time.monotonic() > deadline:
-            yield f"/v1/status still warns {TOLD_S} s after there is room again: {_warned(bed)}"
-            return
-        time.sleep(0.05)
+    if not comes_true(lambda: not _warned(bed), within_s=TOLD_S):
+        yield f"/v1/status still warns {TOLD_S} s after there is room again: {_warned(bed)}"
