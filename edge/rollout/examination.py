@@ -28,6 +28,7 @@ class Examination:
         self._on_trial: Staged | None = None
         self._known: Verdict | None = None
         self._watched: Kept | None = None
+        self._stopped = False
 
     @property
     def on_trial(self) -> Staged | None:
@@ -50,7 +51,7 @@ class Examination:
         if self._known is None and not self._trial.begin(candidate, staged.model, running):
             return False
         self._on_trial = staged
-        self._trial_mark.begin(staged.kept)
+        self._begin(self._trial_mark, staged.kept)
         _log.info("a model is on trial", extra={"model": str(staged.kept), "beside": str(running.ref)})
         return True
 
@@ -70,7 +71,7 @@ class Examination:
         """Put the version that serves on probation."""
         self._watched = staged.kept
         self._probation.begin(staged.model)
-        self._probation_mark.begin(staged.kept)
+        self._begin(self._probation_mark, staged.kept)
 
     def watch_on(self, staged: Staged) -> None:
         """Put it on probation again where the last process ended in the middle of that."""
@@ -96,11 +97,18 @@ class Examination:
             self._probation_mark.end(kept)
 
     def stop(self) -> None:
-        """Say that this process stops as it should: what it was doing is no fault of a version."""
+        """Say that this process stops as it should: what it was doing, and still begins, is no fault of a version."""
+        self._stopped = True
         if self._on_trial is not None:
             self._trial_mark.pause(self._on_trial.kept)
         if self._watched is not None:
             self._probation_mark.pause(self._watched)
+
+    def _begin(self, mark: Mark, kept: Kept) -> None:
+        if self._stopped:
+            mark.pause(kept)
+        else:
+            mark.begin(kept)
 
 
 def _death(mark: Mark, kept: Kept, outcome: Any, when: str) -> Verdict | None:
