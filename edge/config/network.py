@@ -25,7 +25,7 @@ class HttpSection(Section):
     max_images: Annotated[int, Field(ge=1)] = 64
     """Most pictures in one request."""
     deadline_s: Seconds = 10.0
-    """Longest wait of a request before its work begins."""
+    """Longest wait of a request before its work begins; no answer takes longer than twice that."""
     publish: bool = True
     """Whether answers given over HTTP also go to the publishers."""
     max_connections: Annotated[int, Field(ge=1, le=65535)] = 2048

@@ -18,6 +18,10 @@ from edge.config.sections import (
 )
 from edge.config.sources import SourceSection
 
+REQUEST_SHARE = 0.9
+"""How much of the queue HTTP requests may fill: ``edge.execution.admission.SHARE``, which is too heavy to import."""
+LARGEST = "the largest request would never fit"
+
 
 class Config(Section):
     """All there is to configure."""
@@ -47,10 +51,10 @@ class Config(Section):
             yield f"source: the name {name!r} is given twice"
         if self.batching.max_batch_size > max(self.session.batch_sizes):
             yield "batching.max_batch_size: must not exceed the largest of session.batch_sizes"
-        if self.http.enabled and self.http.max_images > self.batching.queue_size:
-            yield "http.max_images: must not exceed batching.queue_size, or the largest request would never fit"
-        if self.http.enabled and self.http.max_body_mb > self.batching.queue_mb:
-            yield "http.max_body_mb: must not exceed batching.queue_mb, or the largest request would never fit"
+        if self.http.enabled and self.http.max_images > self.batching.queue_size * REQUEST_SHARE:
+            yield f"http.max_images: must not exceed {REQUEST_SHARE:g} of batching.queue_size: {LARGEST}"
+        if self.http.enabled and self.http.max_body_mb > self.batching.queue_mb * REQUEST_SHARE:
+            yield f"http.max_body_mb: must not exceed {REQUEST_SHARE:g} of batching.queue_mb: {LARGEST}"
 
 
 SECTIONS: Mapping[str, type[Section]] = {

@@ -104,7 +104,8 @@ class BatchingSection(Section):
     """How pictures wait and are grouped."""
 
     shape: Literal["auto", "lanes", "pipeline"] = "auto"
-    """`lanes`: one picture a core, for CPUs; `pipeline`: batches, for GPUs; `auto` follows the provider."""
+    """`lanes`: one picture a core, for CPUs; `pipeline`: batches, for GPUs; `auto` follows the provider that
+    really runs the first model."""
     lanes: Annotated[int, Field(ge=0, le=1024)] = 0
     """Number of lanes; 0 takes one a core."""
     max_batch_size: Annotated[int, Field(ge=0, le=1024)] = 0
@@ -112,9 +113,9 @@ class BatchingSection(Section):
     max_batch_delay_ms: Annotated[float, Field(ge=0, le=60000)] = 2.0
     """Longest wait for a batch to fill."""
     queue_size: Annotated[int, Field(ge=1)] = 256
-    """Most pictures that wait; more are refused."""
+    """Most pictures that wait; streams may fill half of it, requests nine tenths, triggers all."""
     queue_mb: Annotated[int, Field(ge=1)] = 256
-    """Most MiB that waiting pictures hold; more are refused."""
+    """Most MiB that waiting pictures hold, shared out in the same way."""
 
 
 class DaemonSection(Section):

@@ -184,8 +184,8 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
         ('[mqtt]\nhost = "b"\npassword = "p"', ["mqtt: password is set but username is not"]),
         ('[mqtt]\nhost = "b"\nca_file = "c"', ["tls = true"]),
         ('[mqtt]\nhost = "b"\ntls = true\ncert_file = "c"', ["cert_file and key_file belong together"]),
-        ("[http]\nmax_images = 500", ["FILE: http.max_images: must not exceed batching.queue_size"]),
-        ("[http]\nmax_body_mb = 500", ["FILE: http.max_body_mb: must not exceed batching.queue_mb"]),
+        ("[http]\nmax_images = 500", ["FILE: http.max_images: must not exceed 0.9 of batching.queue_size"]),
+        ("[http]\nmax_body_mb = 500", ["FILE: http.max_body_mb: must not exceed 0.9 of batching.queue_mb"]),
         ("[batching]\nmax_batch_size = 17", ["FILE: batching.max_batch_size: must not exceed"]),
         (
             '[[source]]\nname = "a"\npath = "b"\nkind = "folder"\n[[source]]\nname = "a"\npath = "c"\nkind = "folder"',

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.config.schema import REQUEST_SHARE
 from edge.errors import OverloadedError, StoppingError
-from edge.execution.admission import LONGEST_RETRY_S, SHORTEST_RETRY_S, Admission
+from edge.execution.admission import LONGEST_RETRY_S, SHARE, SHORTEST_RETRY_S, Admission
 from edge.ports import Priority
 
 TRIGGER, REQUEST, STREAM = Priority
@@ -29,6 +30,11 @@ def test_each_priority_has_its_share(priority: Priority, rooms: int) -> None:
     for full in (by_count, by_size):
         with pytest.raises(OverloadedError):
             full.enter(1, priority)
+
+
+def test_the_configuration_knows_the_share_of_requests() -> None:
+    """It refuses limits of HTTP that would never fit, without importing what computes."""
+    assert SHARE[REQUEST] == REQUEST_SHARE
 
 
 def test_a_queue_of_one_takes_anybody() -> None:
