@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +15,7 @@ from typing import IO
 from edge import errors
 from edge.bundle import Bundle
 from edge.errors import ModelInvalidError, UnavailableError
+from edge.rehearsal.patience import Patience
 from edge.rehearsal.task import BEGUN, Task, parse_verdict
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +30,7 @@ ASKED_TO_END = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 
 
 class Rehearsal:
-    """Loads and proves bundles in a process of its own, one at a time, within ``timeout_s`` from its start.
+    """Loads and proves bundles in a process of its own, one at a time, within ``timeout_s``: see :class:`Patience`.
 
     ``command`` starts a process that is spoken to as :mod:`edge.rehearsal.task` says. Thread-safe.
     """
@@ -50,9 +50,9 @@ class Rehearsal:
         UnavailableError where it could not be started or was stopped.
         """
         with self._running(bundle) as process:
-            deadline = time.monotonic() + self._timeout_s
-            output, complaints = _read(process, deadline)
-            code = _end_of(process, deadline)
+            patience = Patience(self._timeout_s, process.pid)
+            output, complaints = _read(process, patience)
+            code = _end_of(process, patience)
         if self._stopped:
             raise UnavailableError(f"the rehearsal of {bundle} was ended, for the daemon stops")
         verdict = parse_verdict(output)
@@ -102,13 +102,13 @@ class Rehearsal:
                 self._process = None
 
 
-def _read(process: "subprocess.Popen[bytes]", deadline: float) -> tuple[bytes, bytes]:
-    """Return the end of what the process wrote to its two outputs, until it closed them or ``deadline`` passed."""
+def _read(process: "subprocess.Popen[bytes]", patience: Patience) -> tuple[bytes, bytes]:
+    """Return the end of what the process wrote to its two outputs, until it closed them or took too long."""
     kept: dict[int, bytes] = {}
     with selectors.DefaultSelector() as selector:
         for stream in (process.stdout, process.stderr):
             _follow(selector, stream, kept)
-        while selector.get_map() and (left := deadline - time.monotonic()) > 0:
+        while selector.get_map() and (left := patience.left_s) > 0:
             for key, _ in selector.select(left):
                 data = os.read(key.fd, MOST_KEPT_BYTES)
                 kept[key.fd] = (kept[key.fd] + data)[-MOST_KEPT_BYTES:]
@@ -124,10 +124,10 @@ def _follow(selector: selectors.BaseSelector, stream: IO[bytes] | None, kept: di
         kept[stream.fileno()] = b""
 
 
-def _end_of(process: "subprocess.Popen[bytes]", deadline: float) -> int | None:
-    """Return the exit code, negative for a signal; None where the process had to be ended at ``deadline``."""
+def _end_of(process: "subprocess.Popen[bytes]", patience: Patience) -> int | None:
+    """Return the exit code, negative for a signal; None where the process took too long and had to be ended."""
     try:
-        return process.wait(max(deadline - time.monotonic(), 0))
+        return process.wait(patience.left_s)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
