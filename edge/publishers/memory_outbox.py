@@ -27,6 +27,9 @@ class MemoryOutbox:
         self._newest = 0
         self._lock = threading.Lock()
 
+    def listen(self, more: Callable[[], None]) -> None:
+        """Never call ``more``: nothing comes up here but what is put."""
+
     @property
     def mark(self) -> Mark:
         """The newest number and id of this process."""

@@ -78,6 +78,7 @@ class MqttPublisher:
         self._window = Window(outbox, settings)
         self._turns = 0
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+        outbox.listen(self._wake)
 
     def start(self) -> None:
         """Connect in the background, and again whenever the connection is lost."""

@@ -3,7 +3,7 @@
 Rule: whatever is put here either leaves by ``acknowledge`` or is named in a ``Dropped`` record.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -117,6 +117,9 @@ class Outbox(Protocol):
     acknowledged as a message is. Records of neighbouring numbers and one reason are one record as long as it has not
     been taken.
     """
+
+    def listen(self, more: Callable[[], None]) -> None:
+        """Have ``more`` called, in any thread, when there may be something to take that was put long ago."""
 
     @property
     def mark(self) -> Mark:

@@ -45,6 +45,7 @@ class OutboxDisk:
         self._gone: dict[int, Message | None] = {}
         self.stored = 0
         self.problem: str | None = None
+        self._mending = False  # the file is about to be made anew of what can be read
         self.written = 0
         """Writes since the start, by which the log's length is judged."""
 
@@ -79,6 +80,7 @@ class OutboxDisk:
     def attach(self, opened: Opened) -> None:
         """Write to this file from now on."""
         self._detach()
+        self._mending = False
         self._database = opened.database
         self.stored = opened.totals.newest
         self._retry_at = 0.0
@@ -143,7 +145,8 @@ class OutboxDisk:
             log.warning(str(exc))
         self.problem = str(exc)
         self._retry_at = time.monotonic() + RETRY_S
-        if isinstance(exc, OutboxDamagedError):
+        self._mending = isinstance(exc, OutboxDamagedError) and not self._mending
+        if self._mending:
             self._retry_at = 0.0
         frozen = self._database is not None and self._database.way == "frozen"
         if not isinstance(exc, OutboxRefusedError) or (exc.broken and not frozen):
@@ -170,7 +173,7 @@ class OutboxDisk:
     def load(self, after: int, limit: int, *, without: Container[int]) -> list[Queued | Damaged]:
         """Return up to ``limit`` entries above ``after``, in order: from the file, then those it does not have.
 
-        Where the file cannot be read, what is in memory goes first.
+        Where the file cannot be read, what is in memory goes first; not so while it is being mended.
         """
         if self._database is not None and after < self.stored:
             try:
@@ -180,6 +183,8 @@ class OutboxDisk:
             else:
                 if found:
                     return found
+        if self._mending:
+            return []
         beyond = max(after, self.stored)
         return list(islice((q for q in self.unwritten if q.id > beyond and q.id not in without), limit))
 

@@ -17,11 +17,12 @@ from edge.publishers.outbox_database import (
     Totals,
     Way,
 )
-from edge.publishers.pages import committed_frames
+from edge.publishers.pages import WAL_HEADER_BYTES, committed_frames
 from edge.publishers.salvage import WAL, Salvaged, finish, salvage, unfinished
 
-INDEX_HEADER = struct.Struct("=16xI")
-"""The log's index has its number of frames at byte 16, in the machine's own order (sqlite.org/walformat.html)."""
+INDEX = "-shm"
+INDEX_HEADER = struct.Struct("=16xI12x8s")
+"""The log's index has its number of frames, in the machine's own order, and its salts (sqlite.org/walformat.html)."""
 
 log = logging.getLogger(__name__)
 
@@ -93,19 +94,37 @@ def _log(path: Path) -> Path:
 
 
 def _log_is_whole(path: Path) -> bool:
-    """Tell whether SQLite reads all of the log that is there: it says nothing of what it leaves out. Raises OSError.
+    """Tell whether all of the log is there and SQLite reads it: it says nothing of what it leaves out. Raises OSError.
 
-    Looked at through a connection that only reads, for one that writes removes the log when it is closed.
+    What the last process left as the log's index tells how long the log was. Then it is looked at through a connection
+    that only reads, for one that writes removes the log when it is closed.
     """
-    if not path.exists() or not _log(path).exists() or not _log(path).stat().st_size:
+    if not path.exists() or not _log(path).exists():
         return True
     with _log(path).open("rb") as wal:
+        salts = wal.read(WAL_HEADER_BYTES)[16:]
+        wal.seek(0)
         promised = committed_frames(wal)
-    if promised is None:
+    frames, of = _index(path)
+    if promised is None or (frames > promised and of.startswith(salts[:8])):
         return False
+    if not promised:
+        return True
     with suppress(sqlite3.Error):  # who opens it for writing explains what is wrong
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as reader:
             reader.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-            head = path.with_name(f"{path.name}-shm").read_bytes()[: INDEX_HEADER.size]
-        return len(head) < INDEX_HEADER.size or INDEX_HEADER.unpack(head)[0] >= promised
+            frames, of = _index(path)
+        return frames >= promised or not of
     return True
+
+
+def _index(path: Path) -> tuple[int, bytes]:
+    """Return the number of frames and the salts that the log's index tells of; 0 and nothing where there is none."""
+    try:
+        head = path.with_name(path.name + INDEX).read_bytes()[: INDEX_HEADER.size]
+    except FileNotFoundError:
+        return 0, b""
+    if len(head) < INDEX_HEADER.size:
+        return 0, b""
+    frames, salts = INDEX_HEADER.unpack(head)
+    return frames, salts

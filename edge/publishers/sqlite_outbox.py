@@ -70,11 +70,16 @@ class SqliteOutbox:
         self._known = False  # the file was open once, so that numbers go on from it
         self._counted = False  # the counts are those of the file
         self._moved_at = time.monotonic()
+        self._more: Callable[[], None] = lambda: None
         self._attach(self._open())
         self._reserve.extend(self._high_water())
         self._wake, self._closing = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
         self._thread.start()
+
+    def listen(self, more: Callable[[], None]) -> None:
+        """Have ``more`` called when a file can be read again."""
+        self._more = more
 
     @property
     def mark(self) -> Mark:
@@ -346,6 +351,7 @@ class SqliteOutbox:
             opened = self._open()
             with self._lock:
                 self._attach(opened)
+            self._more()
         whole = False
         while not whole and not self._closing.is_set():
             with self._lock:
