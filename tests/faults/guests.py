@@ -29,14 +29,15 @@ class Kind:
     """How a guest behaves.
 
     It sends ``opening``, then a byte of ``drip`` (repeated) each tick; ``reads`` tells whether it takes what it is
-    sent. The server must let go of it ``within_s`` (None: it may stay), having answered with one of ``statuses`` where
-    any is given.
+    sent; ``polite``, whether it hangs up after its answer. The server must let go of it ``within_s`` (None: it may
+    stay), having answered with one of ``statuses`` where any is given.
     """
 
     name: str
     opening: bytes = b""
     drip: bytes = b""
     reads: bool = True
+    polite: bool = False
     vanishes: bool = False
     within_s: float | None = 10.0
     statuses: tuple[int, ...] = ()
@@ -169,7 +170,7 @@ class Guests:
 
 
 def _read(guest: Guest) -> bool:
-    """Take what came; tell whether the server has ended the connection."""
+    """Take what came; tell whether the connection is at its end."""
     try:
         chunk = guest.socket.recv(1 << 16)
     except BlockingIOError:
@@ -177,7 +178,7 @@ def _read(guest: Guest) -> bool:
     except OSError:
         return True
     guest.received += chunk[:4096]
-    return not chunk
+    return not chunk or (guest.kind.polite and guest.status() is not None)
 
 
 def _vanish(link: socket.socket) -> None:

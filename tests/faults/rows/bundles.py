@@ -27,7 +27,7 @@ ROUNDS = 10
 LOAD_TIMEOUT_S = 3.0
 TOLD_S = 30.0
 """How long it may take until everyone was told; a bundle that is slow to load is given up before."""
-SHORTEST_S = 0.3
+SHORTEST_S = 0.2
 """Traffic goes on at least so long after each, so that a late harm is seen."""
 
 Spoil = Callable[[Path], object]

@@ -39,14 +39,16 @@ UNUSUAL = (
         "slow bodies",
         POST + b"Content-Length: 100000\r\n\r\n",
         drip=b"x",
-        within_s=BODY_S + PARTING_S + LOOK_S,
+        polite=True,
+        within_s=BODY_S + LOOK_S,
         statuses=(408,),
     ),
     Kind(
         "slow chunks",
         POST + b"Transfer-Encoding: chunked\r\n\r\n",
         drip=b"1\r\nx\r\n",
-        within_s=BODY_S + PARTING_S + LOOK_S,
+        polite=True,
+        within_s=BODY_S + LOOK_S,
         statuses=(408,),
     ),
     Kind(
