@@ -7,7 +7,7 @@ without waiting for answers queue up only so far. What must be refused is refuse
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -72,7 +72,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         """Start waiting for the first head, or send a connection too many away."""
-        super().connection_made(transport)
+        self._open = OpenTransport(transport)
+        super().connection_made(cast("asyncio.Transport", self._open))
         if len(self.connections) > self._bounds.max_connections:
             self._part(crowded(self._bounds.max_connections))
         else:
@@ -94,7 +95,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._head_bytes = 0
             return
         self._head_bytes += len(data)
-        if self._head_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
+        if self._head_bytes > MAX_HEADER_BYTES and not self._deaf and not self.transport.is_closing():
             self.send_400_response("The request's head is too large.")
 
     def on_message_begin(self) -> None:
@@ -219,7 +220,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._forget_timers()
         self._unset_keepalive_if_required()
         self.connections.discard(self)
-        Parting(self.transport, answer, self._house, self.loop)
+        Parting(self._open.leave(), answer, self._house, self.loop)
 
     def _expect(self, seconds: float) -> None:
         if self._timer is None:
@@ -235,6 +236,33 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._hold is not None:
             self._hold.cancel()
             self._hold = None
+
+
+class OpenTransport:
+    """A transport that takes what is written once it is closing or left, and forgets it.
+
+    uvicorn learns of a connection's end some time after it, and until then writes to it, which uvloop calls an error.
+    """
+
+    __slots__ = ("_left", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._left = False
+
+    def leave(self) -> asyncio.Transport:
+        """Return the transport itself; what is written here from now on is forgotten."""
+        self._left = True
+        return self._transport
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the transport in all else."""
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send, unless nothing can be sent any more."""
+        if not self._left and not self._transport.is_closing():
+            self._transport.write(data)
 
 
 class Parting(asyncio.Protocol):
