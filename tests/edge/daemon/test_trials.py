@@ -107,7 +107,7 @@ def test_a_good_version_is_promoted(tmp_path: Path, broker: Mosquitto) -> None:
     register(tmp_path, "1")
     with site(tmp_path, broker, **SHADOW) as plant:
         register(tmp_path, "2")
-        until(lambda: plant.state("2") == "current", what="the promotion", within_s=30)
+        until(lambda: plant.state("2") == "current", what="the promotion", within_s=60)
         trial = plant.models()["2"]["trial"]
         until(lambda: "promoted 2" in plant.changes(), what="the event")
         until(lambda: plant.listener.on("state")[-1]["model"]["version"] == "2", what="the state")
@@ -124,7 +124,7 @@ def test_permuted_labels_are_rejected(tmp_path: Path, broker: Mosquitto) -> None
     register(tmp_path, "1")
     with site(tmp_path, broker, **SHADOW) as plant:
         register(tmp_path, "2", spoil=permuted)
-        until(lambda: plant.state("2") == "rejected", what="the rejection", within_s=30)
+        until(lambda: plant.state("2") == "rejected", what="the rejection", within_s=60)
         until(lambda: "rejected 2" in plant.changes(), what="the event")
         assert "agreement 0.000, 0.98 is wanted" in plant.models()["2"]["reason"]
         assert plant.daemon.status()["shadow"] is None
@@ -140,10 +140,10 @@ def test_a_version_that_fails_on_live_pictures_is_rolled_back(tmp_path: Path, br
     register(tmp_path, "1")
     with site(tmp_path, broker) as plant:
         register(tmp_path, "2", spoil=brittle)
-        until(lambda: plant.state("2") == "current", what="version 2", within_s=30)
+        until(lambda: plant.state("2") == "current", what="version 2", within_s=60)
         assert plant.daemon.status()["probation"]["version"] == "2"
         plant.belt.pictures = [BRIGHT]
-        until(lambda: plant.state("1") == "current", what="the rollback", within_s=30)
+        until(lambda: plant.state("1") == "current", what="the rollback", within_s=60)
         until(lambda: "rolled-back 1" in plant.changes(), what="the event")
         assert "out of data bounds" in plant.models()["2"]["reason"]
         assert plant.models()["2"]["trial"]["outcome"] == "rolled-back"
