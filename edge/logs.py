@@ -8,6 +8,7 @@ import re
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 from types import TracebackType
@@ -30,6 +31,7 @@ QUIET = {
     "asyncio": logging.WARNING,
     "uvicorn.error": logging.WARNING,
     "python_multipart": logging.ERROR,  # warns of every broken form, which its sender has been told
+    "PIL": logging.CRITICAL,  # tells of every broken picture, whose sender has been told too
 }
 """Libraries that tell what is our own affair; they are shown from these levels on, and wholly at DEBUG."""
 
@@ -70,6 +72,7 @@ def configure(
     root.setLevel(level.upper())
     _quieten(root.level)
     logging.captureWarnings(capture=True)
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # as with its log: any sender could fill the disk with them
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
 

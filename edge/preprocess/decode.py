@@ -7,9 +7,11 @@ The format is told by its signature and handed to that one Pillow parser. ``Imag
 the process-wide ``Image.MAX_IMAGE_PIXELS`` with a warning; here the limit is an argument.
 """
 
+import ctypes
 import io
 import re
 import traceback
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,17 @@ BLOCK_BYTES = 64 << 20
 """How much memory Pillow asks for in one piece. Above 32 MiB glibc takes it from the system, untouched, and gives it
 back at once; of Pillow's own 16 MiB pieces it would keep a large picture's for itself."""
 Image.core.set_block_size(BLOCK_BYTES)  # type: ignore[attr-defined]  # in Pillow's handbook, not in its stubs
+
+
+def _silence_libtiff() -> None:
+    """Keep libtiff from telling of every bad file on standard error, past the log: Pillow raises what it says."""
+    with suppress(AttributeError, OSError):  # a Pillow without libtiff, or one that hides it
+        library = ctypes.CDLL(Image.core.__file__)  # type: ignore[attr-defined]  # its extension module, as above
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)
+
+
+_silence_libtiff()
 
 
 def decode(image: bytes | NDArray[np.uint8], *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:

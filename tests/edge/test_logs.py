@@ -184,6 +184,13 @@ def test_chatter_of_libraries_is_left_out() -> None:
     assert run("logging.getLogger('uvicorn.error').info('Started'); logging.getLogger('amqtt.broker').info('x')") == []
 
 
+def test_broken_pictures_leave_no_trace() -> None:
+    """Who sends them is told; anybody could fill the disk with them otherwise."""
+    chatter = "import PIL.TiffImagePlugin as tiff; tiff.logger.error('odd'); "
+    exif = "import PIL.Image; e = PIL.Image.Exif(); e.load(b'Exif\\0\\0II*\\0\\x08\\0\\0\\0\\x09\\0'); print(dict(e))"
+    assert run(chatter + exif) == []
+
+
 def test_levels_below_the_asked_one_are_left_out() -> None:
     """The level holds for ours as well."""
     assert run("logging.getLogger('edge').debug('x')") == []

@@ -158,6 +158,14 @@ def test_the_limit_is_the_callers_own() -> None:
     assert MAX_PIXELS == 100_000_000
 
 
+def test_a_broken_tiff_is_told_to_nobody_else(capfd: pytest.CaptureFixture[str]) -> None:
+    """What libtiff thinks of a file is in the error, not on standard error."""
+    whole = p.pillow("TIFF", compression="tiff_lzw")(p.pixels(40, 40))
+    with pytest.raises(ImageDecodeError):
+        decode(whole[:8] + bytes(byte ^ 0x55 for byte in whole[8:200]) + whole[200:])
+    assert capfd.readouterr().err == ""
+
+
 def test_an_error_keeps_no_pixels() -> None:
     """Whoever holds on to the error of a picture that is cut off does not hold what was decoded of it."""
     cut = p.png_header(9_000, 9_000)
