@@ -77,6 +77,7 @@ class MqttPublisher:
         self._problem: str | None = None
         self._window = Window(outbox, settings)
         self._turns = 0
+        self._works = False  # this connection has acknowledged something
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         outbox.listen(self._wake)
 
@@ -236,7 +237,8 @@ class MqttPublisher:
         try:
             while not self._finished():
                 self._send_state(connection)
-                self._window.fill(connection)
+                if not self._window.careful or self._works:
+                    self._window.fill(connection)
                 event = self._next_event(connection, self._patience())
                 if event is None and self._window.overdue:
                     self._report(why_stuck(self._settings))
@@ -258,6 +260,7 @@ class MqttPublisher:
         connection.subscribe((f"{root}/{s.pattern}", s.qos) for s in self._subscriptions)
         self._window.reset()
         self._state_due = True
+        self._works = False
         self._connected.set()
         self._report(None)
 
@@ -270,11 +273,14 @@ class MqttPublisher:
         """Act on an event; tell whether the connection stands."""
         match event:
             case Acknowledged(mid):
+                self._works = True
                 self._window.acknowledged(mid)
             case Complaint(problem):
                 self._report(problem)
-            case Down(problem):
+            case Down(problem, by_message):
                 self._report(problem)
+                if by_message:
+                    self._window.hung_up()
                 return False
         return True
 

@@ -32,6 +32,8 @@ GOODBYE_S = 1.0
 KEEPALIVE = {socket.TCP_KEEPIDLE: 10, socket.TCP_KEEPINTVL: 2, socket.TCP_KEEPCNT: 3}
 """An idle connection is probed after 10 s, and given up after three probes without an answer."""
 
+_BAD_MESSAGE = frozenset({"Topic name invalid", "Packet too large", "Payload format invalid"})
+"""Reasons (MQTT 5) that are the message's own."""
 _VERSIONS = {"3.1.1": MQTTProtocolVersion.MQTTv311, "5": MQTTProtocolVersion.MQTTv5}
 
 
@@ -42,9 +44,13 @@ class Up:
 
 @dataclass(frozen=True, slots=True)
 class Down:
-    """The connection ended or was refused. ``problem`` says why and what to do."""
+    """The connection ended or was refused. ``problem`` says why and what to do.
+
+    ``by_message`` tells that a message may be the reason: the broker hung up, or called one malformed or too large.
+    """
 
     problem: str
+    by_message: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +182,14 @@ class Connection:
     ) -> None:
         self._ended.set()
         alert = getattr(self._socket, "alert", None)
-        self._tell(self, Down(why_lost(self._settings, str(reason), alert=alert, accepted=self._accepted)))
+        self._tell(
+            self, Down(why_lost(self._settings, str(reason), alert=alert, accepted=self._accepted), by_message=True)
+        )
 
     def _published(self, _c: Client, _u: Any, mid: int, reason: ReasonCode, _p: Properties | None) -> None:
         if reason.is_failure:
-            self._tell(self, Down(why_forbidden(self._settings, "messages", str(reason))))
+            problem = why_forbidden(self._settings, "messages", str(reason))
+            self._tell(self, Down(problem, by_message=str(reason) in _BAD_MESSAGE))
         else:
             self._tell(self, Acknowledged(mid))
 

@@ -1,11 +1,16 @@
 """The messages that are on their way: taken from the outbox, not yet acknowledged by the broker."""
 
+import logging
 import time
 from typing import Protocol
 
 from edge.publishers.mqtt_payloads import dropped_payload, replayed_payload
 from edge.publishers.mqtt_settings import MqttSettings
+from edge.publishers.mqtt_suspicion import Suspicion
 from edge.publishers.outbox import Dropped, Message, Outbox, Queued
+
+
+log = logging.getLogger(__name__)
 
 
 class Sender(Protocol):
@@ -25,7 +30,22 @@ class Window:
         self._longest_s = settings.acknowledge_timeout_s
         self._on_their_way: dict[int, int] = {}
         self._waited_up_to = 0
-        self._moved_at = 0.0
+        self._moved_at = self._sent_at = 0.0
+        self._suspicion = Suspicion()
+
+    @property
+    def careful(self) -> bool:
+        """Whether nothing may be sent before the broker has shown that this connection works."""
+        return self._suspicion.careful
+
+    def hung_up(self) -> None:
+        """Note that the broker ended the connection, perhaps for the oldest message on its way."""
+        oldest = next(iter(self._on_their_way.values()), None)
+        convicted = self._suspicion.ended(oldest, sent_s=time.monotonic() - self._sent_at)
+        if convicted is not None:
+            log.error(
+                "the broker ends each connection that brings a message; it is left out", extra={"entry": convicted}
+            )
 
     @property
     def overdue_at(self) -> float | None:
@@ -44,13 +64,15 @@ class Window:
 
     def fill(self, sender: Sender) -> None:
         """Send as many as there is room for. Should the connection be gone, ``reset`` puts things right."""
-        room = self._size - len(self._on_their_way)
+        room = (1 if self.careful else self._size) - len(self._on_their_way)
         if not self._on_their_way:
             self._moved_at = time.monotonic()
         for queued in self._outbox.take(room) if room > 0 else ():
             mid = sender.publish(self._message(queued))
             if mid is None:
                 return
+            if not self._on_their_way:
+                self._sent_at = time.monotonic()
             self._on_their_way[mid] = queued.id
 
     def acknowledged(self, mid: int) -> None:
@@ -58,13 +80,20 @@ class Window:
         id_ = self._on_their_way.pop(mid, None)
         if id_ is not None:
             self._moved_at = time.monotonic()
+            self._sent_at = self._moved_at
+            self._suspicion.moved(id_)
             self._outbox.acknowledge(id_)
 
     def _message(self, queued: Queued) -> Message:
         """Return what goes over the wire; a result that waited for this connection is marked as replayed."""
-        if isinstance(queued.content, Dropped):
-            return Message(self._topics.dropped, dropped_payload(self._topics.device, queued.content))
-        message = queued.content
+        content = queued.content
+        if isinstance(content, Message) and self._suspicion.convicted(queued):
+            content = Dropped(
+                content.seq, content.seq, "refused"
+            )  # also for an answer: something must leave in its place
+        if isinstance(content, Dropped):
+            return Message(self._topics.dropped, dropped_payload(self._topics.device, content))
+        message = content
         if queued.id > self._waited_up_to or message.seq == 0:
             return message
         return Message(message.topic, replayed_payload(message.payload), message.seq)

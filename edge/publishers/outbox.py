@@ -14,9 +14,9 @@ MIB = 1 << 20
 ENTRY_BYTES = 64
 """What an entry takes beside its topic and payload, about."""
 
-Reason = Literal["full", "too-old", "damaged", "lost"]
+Reason = Literal["full", "too-old", "damaged", "lost", "refused"]
 """Why numbers do not come: no room; waited too long; unreadable on the disk; given but not on the disk when the
-process or the power ended."""
+process or the power ended; the broker ends each connection that brings it."""
 Policy = Literal["drop-oldest", "refuse"]
 Store = Literal["disk", "memory"]
 

@@ -146,6 +146,8 @@ def _without_gaps(entries: Iterable[Queued], seq_floor: int, seq_bound: int) -> 
     last_seq, last_id = min(seq_floor, seq_bound), 0
     for entry in entries:
         first, last = numbers(entry)
+        if 0 < last <= seq_floor:
+            continue  # it had left; only the page that said so is gone
         if first > last_seq + 1 and entry.id > last_id + 1:
             yield Queued(entry.id - 1, Dropped(last_seq + 1, first - 1, "damaged"), entry.put_at_ms)
         yield entry

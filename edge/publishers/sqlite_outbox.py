@@ -64,7 +64,7 @@ class SqliteOutbox:
         self._fill = Fill(limits)
         self._head = Waiting()
         self._loaded = 0  # up to this id, entries are in the head or have been
-        self._seq_before = 0  # the newest number that was loaded
+        self._seq_before = self._id_before = 0  # the newest number and the newest good entry that were loaded
         self._damaged_at: int | None = None  # a damaged entry behind it, whose number is not named yet
         self._disk = OutboxDisk()
         self._known = False  # the file was open once, so that numbers go on from it
@@ -102,7 +102,7 @@ class SqliteOutbox:
             if self._loaded == self._newest - 1 and len(self._head) < AHEAD and self._damaged_at is None:
                 self._head.append(queued)
                 self._loaded = self._newest
-                self._seq_before = message.seq or self._seq_before
+                self._seq_before, self._id_before = message.seq or self._seq_before, self._newest
             self._disk.put(queued)
             self._fill.add(message)
             self._bound()
@@ -151,7 +151,7 @@ class SqliteOutbox:
                 first, last = numbers(entry)
                 self._name_gap(first, entry.id - 1)
                 self._head.append(entry)
-                self._seq_before = max(self._seq_before, last)
+                self._seq_before, self._id_before = max(self._seq_before, last), entry.id
                 self._damaged_at = None
             self._loaded = entry.id
         return bool(batch) or self._end()
@@ -179,7 +179,7 @@ class SqliteOutbox:
 
     def _name_gap(self, first_seq: int, id_: int) -> None:
         """Put a record before ``first_seq`` where the numbers before it did not come."""
-        if 0 < self._seq_before < first_seq - 1 and id_ >= self._loaded:
+        if 0 < self._seq_before < first_seq - 1 and id_ > self._id_before:
             record = Queued(id_, Dropped(self._seq_before + 1, first_seq - 1, "damaged"), self._now_ms())
             self._head.append(record)
             self._disk.put(record)
@@ -312,7 +312,7 @@ class SqliteOutbox:
         if not self._known:
             self._go_on_from(opened)
         self._head.clear()
-        self._loaded = self._seq_before = 0
+        self._loaded = self._seq_before = self._id_before = 0
         self._damaged_at = None
         self._counted = False
         self._disk.probe(self._standing())
