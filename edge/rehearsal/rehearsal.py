@@ -41,6 +41,7 @@ class Rehearsal:
         self._command = tuple(command)
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
+        self._interrupted = False
         self._lock = threading.Lock()
 
     def __call__(self, bundle: Bundle) -> str:
@@ -53,8 +54,9 @@ class Rehearsal:
             patience = Patience(self._timeout_s, process.pid)
             output, complaints = _read(process, patience)
             code = _end_of(process, patience)
-        if self._stopped:
-            raise UnavailableError(f"the rehearsal of {bundle} was ended, for the daemon stops")
+        if self._stopped or self._interrupted:
+            why = "the daemon stops" if self._stopped else "another version was asked for"
+            raise UnavailableError(f"the rehearsal of {bundle} was ended, for {why}")
         verdict = parse_verdict(output)
         if verdict is not None and verdict.provider is not None:
             return verdict.provider
@@ -65,6 +67,13 @@ class Rehearsal:
         if BEGUN not in output or code in ASKED_TO_END:
             raise UnavailableError(f"{bundle} cannot be rehearsed: the process for it {how}")
         raise ModelInvalidError(f"{bundle} is not safe to load: its rehearsal {how}")
+
+    def interrupt(self) -> None:
+        """End the rehearsal under way at once; others may begin."""
+        with self._lock:
+            if self._process is not None:
+                self._interrupted = True
+                self._process.kill()
 
     def stop(self) -> None:
         """End the rehearsal under way at once, and let no other begin."""
@@ -90,7 +99,7 @@ class Rehearsal:
             except OSError as error:
                 reason = f"{error.strerror}; free memory, or allow more processes"
                 raise UnavailableError(f"{bundle} cannot be rehearsed: no process can be started: {reason}") from error
-            self._process = process
+            self._process, self._interrupted = process, False
         try:
             with process:
                 try:

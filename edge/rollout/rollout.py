@@ -28,6 +28,9 @@ from edge.rollout.service import Service
 from edge.rollout.staging import Staged, Staging
 from edge.rollout.trial import NoProbation, NoTrial, Probation, Trial, Verdict
 
+HURRY_S = 0.1
+"""How often a change that somebody asked for interrupts what keeps it waiting."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -68,6 +71,7 @@ class Rollout:
         self._refusals = Refusals()
         self._trouble: Trouble | None = None
         self._failing: str | None = None
+        self._looking = False
         self._lock = threading.RLock()
 
     @property
@@ -126,11 +130,15 @@ class Rollout:
     def check(self) -> None:
         """Look once: end what is on trial or probation, and take the wanted version if it does not serve."""
         with self._changing():
-            self._look()
+            self._looking = True
+            try:
+                self._look()
+            finally:
+                self._looking = False
 
     def activate(self, name: str, version: str | None = None) -> ModelRef:
         """Take a version and stay with it; None follows the newest again. Raises as :meth:`ports.Control.activate`."""
-        with self._changing():
+        with self._changing(asked=True):
             survey = self._registry.survey(name)
             candidate = matching(survey, name, version)
             if candidate is None:
@@ -145,7 +153,7 @@ class Rollout:
 
     def rollback(self, name: str) -> ModelRef:
         """Go back to the previous version. Raises as :meth:`edge.ports.Control.rollback`."""
-        with self._changing():
+        with self._changing(asked=True):
             return self._roll_back(name)
 
     def stop(self) -> None:
@@ -169,14 +177,20 @@ class Rollout:
         return listed(survey, known)
 
     @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Make one change at a time, and say at its end that it is over."""
-        with self._lock:
-            try:
-                yield
-            finally:
-                if self._examination.on_trial is None:
-                    self._staging.over()
+    def _changing(self, *, asked: bool = False) -> Iterator[None]:
+        """Make one change at a time, and say at its end that it is over.
+
+        What somebody ``asked`` for does not wait for the rehearsal of a version that was found by following.
+        """
+        while not self._lock.acquire(timeout=HURRY_S if asked else -1):
+            if self._looking:
+                self._staging.interrupt()
+        try:
+            yield
+        finally:
+            if self._examination.on_trial is None:
+                self._staging.over()
+            self._lock.release()
 
     def _look(self) -> None:
         self._service.remember_unsaved()

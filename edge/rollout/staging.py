@@ -16,7 +16,8 @@ Load = Callable[[Bundle, str | None], Model]
 """Turns a verified bundle into a proven model; it may be quick where the rehearsal, on that provider, went well. Raises
 ModelError, DeviceError."""
 DEATHS = 3
-"""So many processes in a row may end while they load a bundle whose rehearsal went well; then it is refused."""
+"""So many processes in a row may end while they load a bundle whose rehearsal went well; then it is refused, as long as
+something else can serve."""
 
 
 class Rehearsal(Protocol):
@@ -24,6 +25,9 @@ class Rehearsal(Protocol):
 
     def __call__(self, bundle: Bundle) -> str:
         """Return the execution provider that ran the bundle. Raises ModelError, UnavailableError."""
+
+    def interrupt(self) -> None:
+        """End the rehearsal under way at once, from any thread: it raises UnavailableError."""
 
     def stop(self) -> None:
         """End the rehearsal under way at once, from any thread, and let no other begin."""
@@ -100,6 +104,11 @@ class Staging:
             self._store.loading.end(kept)
         return Staged(kept, bundle.manifest.created_at, model)
 
+    def interrupt(self) -> None:
+        """Let a staging under way end soon: its rehearsal ends at once."""
+        if self._rehearsal is not None:
+            self._rehearsal.interrupt()
+
     def stop(self) -> None:
         """End a rehearsal under way at once; what needs one is not staged any more."""
         if self._rehearsal is not None:
@@ -112,7 +121,7 @@ class Staging:
             return None
         self.enter(kept, "rehearsing")
         try:
-            if deaths >= DEATHS:
+            if deaths >= DEATHS and (replacing or self._store.state.earlier):
                 raise ModelInvalidError(f"{kept} is not loaded: {deaths} processes in a row ended while they loaded it")
             return self._rehearsal(bundle)
         except ModelError:

@@ -35,6 +35,9 @@ class FakeRehearsal:
             raise self.error
         return "CPUExecutionProvider"
 
+    def interrupt(self) -> None:
+        self.error = UnavailableError("interrupted")
+
     def stop(self) -> None:
         self.stopped = True
 
@@ -214,6 +217,16 @@ def test_after_a_crash_the_version_before_serves(device: Device) -> None:
     assert not (device.root / "store/loading.json").exists()
 
 
+def test_the_only_version_is_tried_however_often_it_died(device: Device) -> None:
+    """Where nothing else can serve, a version whose rehearsal goes well is loaded: the kills came from elsewhere."""
+    device.add("1")
+    for _ in range(5):
+        device.killed(device.rollout.start)
+        device.restart()
+    device.rollout.start()
+    assert device.serves == "colours:1"
+
+
 def test_dying_again_and_again_ends(device: Device) -> None:
     """A version whose rehearsal goes well and which kills the daemon all the same is refused the fourth time."""
     device.add("1")
@@ -304,3 +317,20 @@ def test_stopping_ends_a_rehearsal_under_way(device: Device) -> None:
     assert not thread.is_alive()
     assert device.rollout.refused == []
     assert device.serves == "colours:1"
+
+
+def test_what_somebody_asks_for_does_not_wait_for_a_rehearsal(device: Device) -> None:
+    """A rollback while a slow version is being rehearsed is done at once; the slow version is not refused for it."""
+    device.restart(real(timeout_s=600))
+    device.add("1")
+    device.rollout.start()
+    device.add("2")
+    device.rollout.check()
+    make_slow(device.add("3"))
+    thread = threading.Thread(target=device.rollout.check)
+    thread.start()
+    until(lambda: "3 rehearsing" in device.phases, what="the rehearsal")
+    assert str(device.rollout.rollback("colours")) == "colours:1"
+    thread.join(10)
+    assert not thread.is_alive()
+    assert device.rollout.refused == []
