@@ -79,8 +79,11 @@ class Examination:
             self.watch(staged)
 
     def death(self, kept: Kept) -> Verdict | None:
-        """Return why a version must not serve again: process after process ended while it was on probation."""
-        return _death(self._probation_mark, kept, "rolled-back", "on probation")
+        """Return, once, why a version must not serve again: process after process ended while it was on probation."""
+        verdict = _death(self._probation_mark, kept, "rolled-back", "on probation")
+        if verdict is not None:
+            self._probation_mark.end(kept)
+        return verdict
 
     def probation_verdict(self) -> Verdict | None:
         """Return why the version on probation must go; None while all is well."""

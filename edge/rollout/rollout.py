@@ -4,17 +4,10 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from edge.errors import (
-    EdgeError,
-    ModelError,
-    ModelNotFoundError,
-    RegistryError,
-    UnavailableError,
-)
+from edge.errors import EdgeError, ModelError, ModelNotFoundError, RegistryError, UnavailableError
 from edge.ports import Candidate, Model, Registry, Survey
 from edge.registry.state import Judged, Kept, State, activated, judged, rolled_back
 from edge.registry.store import Store
@@ -23,7 +16,7 @@ from edge.rollout.changes import Change, Kind, Refusal, Update
 from edge.rollout.choice import LATEST, InService, Wish, choose, matching
 from edge.rollout.examination import Examination
 from edge.rollout.listing import Known, listed
-from edge.rollout.refusals import Refusals
+from edge.rollout.obstacles import Obstacles, Trouble
 from edge.rollout.service import Service
 from edge.rollout.staging import Staged, Staging
 from edge.rollout.trial import NoProbation, NoTrial, Probation, Trial, Verdict
@@ -32,14 +25,6 @@ HURRY_S = 0.1
 """How often a change that somebody asked for interrupts what keeps it waiting."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """What cannot be done at the moment, and why."""
-
-    what: str
-    reason: str
 
 
 class Rollout:
@@ -68,8 +53,7 @@ class Rollout:
         self._noted = noted
         self._examination = Examination(store, trial or NoTrial(), probation or NoProbation())
         self._service = service
-        self._refusals = Refusals()
-        self._trouble: Trouble | None = None
+        self._obstacles = Obstacles(tell=service.tell, noted=noted)
         self._failing: str | None = None
         self._looking = False
         self._lock = threading.RLock()
@@ -86,7 +70,7 @@ class Rollout:
     @property
     def problem(self) -> str | None:
         """Why nothing serves, or why the wanted version does not; None when all is well."""
-        return self._trouble.reason if self._trouble else None
+        return self._obstacles.problem
 
     @property
     def unsaved(self) -> str | None:
@@ -116,7 +100,7 @@ class Rollout:
     @property
     def refused(self) -> Sequence[Refusal]:
         """Every version that does not serve, with the reason. Never waits for a change under way."""
-        return self._refusals.all()
+        return self._obstacles.refusals.all()
 
     def start(self) -> None:
         """Bring up what served last, or else what the registry wants. Newer versions wait for the first check."""
@@ -124,8 +108,11 @@ class Rollout:
             state = self._store.state
             if self._left_for_dead(state.current):
                 return
+            failing = self._failing
             if not any(self._took_kept(kept) for kept in (state.current, *state.earlier)):
                 self._look()
+            if self._serving is not None and self._serving.kept == state.current:
+                self._failing = failing
 
     def check(self) -> None:
         """Look once: end what is on trial or probation, and take the wanted version if it does not serve."""
@@ -170,7 +157,7 @@ class Rollout:
         serving, on_trial = self._serving, self._examination.on_trial
         known = Known(
             self._store.state,
-            self._refusals,
+            self._obstacles.refusals,
             serving=serving.kept.digest if serving else None,
             on_trial=on_trial.kept.digest if on_trial else None,
         )
@@ -197,18 +184,17 @@ class Rollout:
         self._heed_probation()
         self._heed_trial()
         try:
-            survey = self._survey()
-            trouble = self._advance(survey)
+            trouble = self._advance(self._survey())
         except RegistryError as error:
-            self._note(Trouble("the registry cannot be read", str(error)))
-        else:
-            self._note(trouble or self._why_nothing())
+            trouble = Trouble("the registry cannot be read", str(error))
+        if trouble is None and self._serving is None:
+            name = self._wish.followed_name(self._store.state) or "any model"
+            trouble = self._obstacles.why_nothing(f"{name}:{self._wish.version}")
+        self._obstacles.note(trouble)
 
     def _survey(self) -> Survey:
         survey = self._registry.survey(self._wish.followed_name(self._store.state))
-        there = [*(c.digest for c in survey.candidates), *(kept.digest for kept in self._store.state.kept)]
-        for refusal in self._refusals.survey(there, survey.refused):
-            self._tell_refused(refusal)
+        self._obstacles.surveyed(survey, self._store.state.kept)
         return survey
 
     def _advance(self, survey: Survey) -> Trouble | None:
@@ -225,16 +211,17 @@ class Rollout:
             except ModelNotFoundError:
                 return None  # gone between the look and the fetch; the next look tells
             except ModelError as error:
-                self._tell_refused(self._refusals.add(candidate, error))
+                self._obstacles.refuse(candidate, error)
             except UnavailableError as error:
                 survey = self._survey()  # a version whose files turned out wrong is no longer offered
                 if candidate in survey.candidates:
-                    return Trouble("a model cannot be taken now", f"{_ref(candidate)} cannot be taken now: {error}")
+                    who = f"{candidate.name}:{candidate.version}"
+                    return Trouble("a model cannot be taken now", f"{who} cannot be taken now: {error}")
 
     def _choose(self, survey: Survey) -> Candidate | None:
         staged = self._serving
         serving = InService(staged.kept.digest, staged.created_at) if staged else None
-        return choose(survey, self._wish, self._store.state, serving, is_refused=self._refusals.__contains__)
+        return choose(survey, self._wish, self._store.state, serving, is_refused=self._obstacles.refusals.__contains__)
 
     def _stage(self, candidate: Candidate) -> Staged:
         return self._staging.stage(candidate, replacing=self._serving is not None)
@@ -320,7 +307,7 @@ class Rollout:
         try:
             staged = self._staging.ready(kept, bundle, replacing=False)
         except ModelError as error:
-            self._tell_refused(self._refusals.add(kept, error))
+            self._obstacles.refuse(kept, error)
             return False
         except UnavailableError as error:
             _log.error("a stored model cannot serve", extra={"model": str(kept), "reason": str(error)})
@@ -333,37 +320,11 @@ class Rollout:
         self._examination.end_trial()
         self._examination.end_probation()
         self._failing = None
-        self._refusals.forget(staged.kept.digest)
+        self._obstacles.refusals.forget(staged.kept.digest)
         self._staging.enter(staged.kept, "swapping")
         self._service.put(staged, state, kind, why)
-
-    def _tell_refused(self, refusal: Refusal) -> None:
-        who = f"{refusal.name}:{refusal.version}"
-        _log.error("a model is refused", extra={"model": who, "reason": refusal.reason})
-        self._service.tell(Change("refused", refusal.name, refusal.version, reason=refusal.reason))
-
-    def _note(self, trouble: Trouble | None) -> None:
-        if trouble != self._trouble:
-            self._trouble = trouble
-            if trouble is not None:
-                _log.error(trouble.what, extra={"reason": trouble.reason})
-            self._noted()
-
-    def _why_nothing(self) -> Trouble | None:
-        if self._serving is not None:
-            return None
-        refused = self._refusals.all()
-        if refused:
-            return Trouble("no model serves", f"no model serves: {'; '.join(map(str, refused))}")
-        wish = f"{self._wish.followed_name(self._store.state) or 'any model'}:{self._wish.version}"
-        remedy = "put a bundle there or run automl-edge models import"
-        return Trouble("no model serves", f"no model serves: the registry has no {wish}; {remedy}")
 
 
 def _remembering(state: State, kept: Kept, verdict: Verdict) -> State:
     at = instant(datetime.now(UTC))
     return judged(state, Judged(kept.digest, verdict.outcome, verdict.reason, at, verdict.figures))
-
-
-def _ref(candidate: Candidate) -> str:
-    return f"{candidate.name}:{candidate.version}"

@@ -353,6 +353,7 @@ def test_a_version_that_kills_the_process_on_probation_is_left(plant: Plant) -> 
     assert plant.kinds() == ["rolled-back colours:1"]
     assert plant.entry("2")["state"] == "skipped"
     assert plant.entry("2")["reason"] == "3 processes in a row ended while it was on probation"
+    assert not (plant.root / "store" / "probation.json").exists()
 
 
 def test_a_previous_version_that_is_damaged_is_a_warning(plant: Plant) -> None:
@@ -368,3 +369,14 @@ def test_a_previous_version_that_is_damaged_is_a_warning(plant: Plant) -> None:
     assert plant.version() == "2"
     assert "it cannot be rolled back" in str(plant.rollout.failing)
     assert "model.onnx" in str(plant.rollout.failing)
+
+
+def test_an_only_version_that_kills_the_process_is_a_warning(plant: Plant) -> None:
+    """There is nothing to go back to, so it serves again, and the status says what happens with it."""
+    for _ in range(3):
+        assert plant.rollout.failing is None
+        plant.crash()
+        plant.start(shadow=False)
+    assert plant.version() == "1"
+    assert "3 processes in a row ended while it was on probation" in str(plant.rollout.failing)
+    assert "no previous version" in str(plant.rollout.failing)
