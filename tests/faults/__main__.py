@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench.report import machine
 from tests.faults import rows
-from tests.faults.alone import TALLIES
+from tests.faults.alone import TALLIES, end
 from tests.faults.table import PAGE, markdown, page_with, table
 from tests.faults.tally import Tally, crashed, from_json
 
@@ -30,6 +30,7 @@ TAIL_LINES = 12
 
 def main() -> int:
     """Run the rows one after the other."""
+    signal.signal(signal.SIGTERM, end)
     asked = _arguments()
     form = "full" if asked.full else "short"
     tallies: list[Tally] = []

@@ -18,7 +18,7 @@ TALLIES = "tallies.json"
 def main() -> None:
     """Run what the command line names; a termination request still lets the row tidy up."""
     name, folder, seed, form = sys.argv[1:]
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, end)
     work = Path(folder) / "work"
     work.mkdir()
     found = rows.row(name).run(Scale(form == "full", int(seed), work))
@@ -26,7 +26,8 @@ def main() -> None:
     (Path(folder) / TALLIES).write_text(json.dumps([tally.as_json() for tally in tallies]))
 
 
-def _end(number: int, _frame: FrameType | None) -> None:
+def end(number: int, _frame: FrameType | None) -> None:
+    """End the process so that everything it has opened is closed."""
     sys.exit(128 + number)
 
 
