@@ -4,8 +4,6 @@ A broker ends a connection for a packet that it finds too large or malformed, an
 is the oldest that waits, so it would be sent again at once, and the next connection ended too.
 """
 
-from edge.publishers.outbox import Queued
-
 CAREFUL_FROM = 2
 """After so many connections in a row that ended with the same message unacknowledged, it is sent alone."""
 CONVICTED_AT = 6
@@ -27,9 +25,9 @@ class Suspicion:
         """Whether the oldest message must be sent alone, and only once the broker has acknowledged another one."""
         return self._strikes >= CAREFUL_FROM
 
-    def convicted(self, queued: Queued) -> bool:
-        """Tell whether the broker takes no connection that brings this message."""
-        return queued.id in self._convicted
+    def __contains__(self, id_: int) -> bool:
+        """Tell whether the broker ends each connection that brings this entry."""
+        return id_ in self._convicted
 
     def moved(self, id_: int) -> None:
         """Note that the broker has acknowledged an entry."""

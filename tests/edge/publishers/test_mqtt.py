@@ -1,5 +1,6 @@
 """The publisher against a real mosquitto: delivery, outages, refusals, state."""
 
+import json
 import logging
 import subprocess
 import sys
@@ -300,6 +301,25 @@ def test_dropped_numbers_are_named_where_they_are_missing(
     topics = [m.topic.rpartition("/")[2] for m in listener.messages if not m.topic.endswith("state")]
     assert topics == ["dropped", "result", "result", "result"]
     assert publisher.dropped == 2
+
+
+@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
+def test_a_message_that_the_broker_never_takes_holds_up_no_other(
+    make_broker: MakeBroker, make_publisher: MakePublisher, protocol: str
+) -> None:
+    """The broker hangs up on it each time: its number is named as refused, an answer is left out, the rest arrives."""
+    broker = make_broker(extra=["max_packet_size 3000"])
+    publisher = make_publisher(broker.port, protocol=protocol)
+    with Listener(broker.port, "plant/#") as listener:
+        for seq, size in enumerate((10, 10, 5000, 10), start=1):
+            publisher.send(Message("plant/press-1/belt/result", b'{"x":"' + b"x" * size + b'"}', seq))
+        publisher.send(Message("plant/press-1/ack/1", b"x" * 5000))
+        publisher.send(Message("plant/press-1/ack/2", b"last"))
+        publisher.start()
+        until(lambda: b"last" in [message.payload for message in listener.messages], within_s=20)
+        until(lambda: publisher.depth == 0)
+        named = [json.loads(m.payload) for m in listener.messages if m.topic == "plant/press-1/dropped"]
+    assert {(record["first_seq"], record["last_seq"], record["reason"]) for record in named} == {(3, 3, "refused")}
 
 
 def test_source_names_that_are_no_topic_level_do_not_stop_the_stream(
