@@ -8,7 +8,7 @@ import pytest
 
 from edge.cli.pictures import Picture, answers, find
 from edge.errors import ImageDecodeError, ModelNotReadyError, OverloadedError
-from edge.ports import Model
+from edge.ports import Model, Priority
 from edge.predictor import Image
 from edge.results import Classification, Failure, ModelRef, Outcome, Timing
 
@@ -17,6 +17,7 @@ class LateExecutor:
     """Answers only when its queue is full or the end is near, newest first, so that nothing is in order by itself."""
 
     model: Model | None = None
+    shape = "late"
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
@@ -37,6 +38,9 @@ class LateExecutor:
         self.waiting.append((image, future))
         self.most_waiting = max(self.most_waiting, len(self.waiting))
         return future
+
+    def full(self, priority: Priority) -> float | None:  # noqa: ARG002 - the port's
+        return None if len(self.waiting) < self.capacity else 1.0
 
     def answer_all(self) -> None:
         while self.waiting:
