@@ -29,7 +29,7 @@ QUIET = {
     "amqtt": logging.WARNING,
     "transitions": logging.WARNING,
     "asyncio": logging.WARNING,
-    "uvicorn.error": logging.WARNING,
+    "uvicorn.error": logging.ERROR,  # warns of everything that is no HTTP, which anybody may send
     "python_multipart": logging.ERROR,  # warns of every broken form, which its sender has been told
     "PIL": logging.CRITICAL,  # tells of every broken picture, whose sender has been told too
 }
