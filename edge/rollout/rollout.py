@@ -290,7 +290,7 @@ class Rollout:
             raise ModelNotFoundError(f"there is no previous version of {name}; the one before was {kept}")
         if why is not None:
             state = _remembering(state, left, why)
-        staged = self._staging.ready(kept, self._staging.open(kept), replacing=True)
+        staged = self._staging.ready(kept, self._staging.open(kept), replacing=self._serving is not None)
         self._wish = Wish(name)
         self._serve(staged, state, "rolled-back", why)
         return staged.model.ref
