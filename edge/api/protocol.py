@@ -17,6 +17,8 @@ MAX_HEADER_BYTES = 64 * 1024
 KEPT_BODY_BYTES = 1 << 20
 """A refused body of this size is thrown away so that its connection can be used again; a larger one ends it."""
 PARTING_BYTES = 256 << 20
+READ_AHEAD_BYTES = 256 * 1024
+"""How much of a body may lie here before the application takes it."""
 LOOKS = 6
 """How often a connection is looked at within the time that a client may take nothing of its answer."""
 
@@ -125,9 +127,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refuse(refusal)
 
     def on_body(self, body: bytes) -> None:
-        """Pass a body on, unless its request was refused."""
-        if not self._refused and not self._deaf:
-            super().on_body(body)
+        """Pass a body on, unless its request was refused; one that came in one piece is never copied."""
+        cycle = self.cycle
+        if self._refused or self._deaf or cycle.response_complete:
+            return
+        cycle.body = cycle.body + body if cycle.body else body  # type: ignore[assignment]  # it is only ever read
+        if len(cycle.body) > READ_AHEAD_BYTES:
+            self.flow.pause_reading()
+        cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """Be ready for the next head."""

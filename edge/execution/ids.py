@@ -1,6 +1,7 @@
 """Ids of results: ULIDs (github.com/ulid/spec), unique and sortable, whatever the wall clock does."""
 
 import hashlib
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -35,9 +36,10 @@ class Ids:
         """Return the id of a frame's result."""
         if frame.identity is not None:
             return _derived(frame.captured_at, frame.source, frame.identity)
-        fresh = ULID.from_timestamp(min(max(self._wall_ms(), 0), MAX_MS) / 1000)
+        moment_ms = min(max(self._wall_ms(), 0), MAX_MS)
+        fresh = moment_ms << 8 * CHANCE_BYTES | secrets.randbits(8 * CHANCE_BYTES)
         with self._lock:
-            self._last = max(self._last + 1, int(fresh))
+            self._last = max(self._last + 1, fresh)
             return str(ULID.from_int(self._last))
 
 
