@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from edge.api.forms import form_images
 from edge.errors import RequestError
 from edge.results import Failure
 
+URL = re.compile(r"\s*(?:https?|ftp|file|s3|gs|azureml|abfss?|wasbs?)://", re.IGNORECASE)
 JSON_TYPE = "application/json"
 MULTIPART_TYPE = "multipart/form-data"
 SHAPELESS_TYPES = frozenset(
@@ -88,6 +90,10 @@ def decoded(text: object, *, place: str) -> bytes | Failure:
     """Return the bytes of a base64 text (RFC 4648, 4), line breaks allowed; else a Failure that names ``place``."""
     if not isinstance(text, str):
         return Failure("RequestError", f"{place} must be a text of base64, not {type(text).__name__}")
+    if URL.match(text):
+        return Failure(
+            "RequestError", f"{place} is a URL; pictures are sent, never fetched: send the base64 of its bytes"
+        )
     if text.startswith("data:"):
         return Failure("RequestError", f"{place} is a data: URL; send only the base64 that follows its comma")
     try:

@@ -26,6 +26,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from edge.errors import ImageDecodeError, ImageTooLargeError, InputError
+from edge.preprocess.headers import check_scans, check_structure
 
 MAX_PIXELS = 100_000_000
 """Default of the largest width x height that is decoded."""
@@ -96,7 +97,8 @@ def load(data: bytes, *, max_pixels: int) -> Image.Image:
     """Return the decoded picture in mode ``L`` or ``RGB``. Raises as :func:`decode`."""
     parser = _parser(data)
     try:
-        return _load(parser(io.BytesIO(data)), len(data), max_pixels)
+        check_structure(data)
+        return _load(parser(io.BytesIO(data)), data, max_pixels)
     except InputError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
@@ -121,9 +123,11 @@ def _parser(data: bytes) -> type[ImageFile]:
     raise ImageDecodeError(f"the {len(data):,} bytes do not begin like a picture of a known format ({known})")
 
 
-def _load(opened: ImageFile, size_bytes: int, max_pixels: int) -> Image.Image:
+def _load(opened: ImageFile, data: bytes, max_pixels: int) -> Image.Image:
     _check_size(opened.width, opened.height, max_pixels)
-    opened.decodermaxblock = size_bytes  # one call of the decoder instead of one for every 64 KiB
+    check_scans(opened, data)
+    # One call of the decoder instead of one for every 64 KiB; what WebP's gives is unpacked already.
+    opened.decodermaxblock = max(len(data), 4 * opened.width * opened.height if opened.format == "WEBP" else 0)
     opened.load()
     if opened.mode in ("L", "RGB"):
         return opened
