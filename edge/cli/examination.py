@@ -69,6 +69,7 @@ def _model(config: Config) -> Iterator[Finding]:
     yield from (Finding("registry", "warn", refusal) for refusal in choice.refused)
     try:
         bundle = open_bundle(choice.folder)
+        _check_trusted(bundle, config)
     except ModelInvalidError as error:
         yield Finding("model", "fail", str(error))
         return
@@ -76,6 +77,14 @@ def _model(config: Config) -> Iterator[Finding]:
     if CUDA in available_providers() or config.session.device in ("gpu", "require-gpu"):
         yield _provider(bundle, "require-gpu", needed=config.session.device == "require-gpu")
     yield _proof(bundle, config)
+
+
+def _check_trusted(bundle: Bundle, config: Config) -> None:
+    """Raise ModelUntrustedError where keys are trusted and none of them signed the bundle."""
+    if config.registry.trusted_keys:
+        from edge.bundle.signing import check_signed  # noqa: PLC0415 - cryptography is loaded by who needs it
+
+        check_signed(bundle, config.registry.trusted_keys)
 
 
 def _provider(bundle: Bundle, device: Device, *, needed: bool) -> Finding:

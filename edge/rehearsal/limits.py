@@ -4,6 +4,7 @@ import ctypes
 import os
 import resource
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -26,13 +27,13 @@ def die_with(parent: int) -> None:
 
 
 def be_modest(niceness: int) -> None:
-    """Step behind others for processor time and memory; leave no core dump."""
-    os.nice(niceness)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    try:
+    """Step behind others for processor time and memory, and leave no core dump, as far as the system lets us."""
+    with suppress(OSError):  # a seccomp filter may forbid it
+        os.nice(niceness)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError):  # a read-only /proc: then the kernel chooses by size
         (PROC / "self/oom_score_adj").write_text(OOM_FIRST)
-    except OSError:  # a read-only /proc: then the kernel chooses by size
-        return
 
 
 def limit_memory() -> None:
@@ -43,7 +44,8 @@ def limit_memory() -> None:
     limit = (_kib(PROC / "self/status", "VmData") or 0) + max(min(free) - RESERVE_BYTES, 0)
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     if hard == resource.RLIM_INFINITY or limit < hard:
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 def _free_bytes() -> int | None:

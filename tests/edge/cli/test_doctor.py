@@ -51,6 +51,15 @@ def test_a_device_that_can_do_it(cli: Cli, environ: dict[str, str]) -> None:
     assert not Path(environ["EDGE_STORAGE__PATH"]).exists()
 
 
+def test_a_model_that_nobody_vouches_for(cli: Cli, environ: dict[str, str]) -> None:
+    """With trusted keys an unsigned model fails, and is not loaded."""
+    key = "ed25519:" + "A" * 43 + "="
+    exit_code, found = findings(cli, {**environ, "EDGE_REGISTRY__TRUSTED_KEYS": f'["{key}"]'})
+    assert exit_code == 1
+    assert "colours:2 is not signed" in found["model"]["found"]
+    assert "CPU" not in found
+
+
 def test_a_table_for_people(cli: Cli, environ: dict[str, str]) -> None:
     """One line a finding, whole, where nobody looks."""
     lines = cli("doctor", **environ).stdout.splitlines()
