@@ -92,8 +92,7 @@ class Store:
         except ModelNotFoundError:
             pass
         except ModelInvalidError as error:
-            _log.warning("a stored bundle is damaged and is fetched again", extra={"reason": str(error)})
-            self.discard(kept)
+            _log.warning("a stored bundle cannot serve and is fetched again", extra={"reason": str(error)})
         with partial_folder(self._bundles) as partial:
             registry.fetch(candidate, partial)
             fetched()
@@ -101,6 +100,7 @@ class Store:
             _check_version(bundle, candidate)
             self._trust(bundle)
             folder = self._folder(kept)
+            self._remove(folder)  # only now: what is stored may serve again once the configuration is mended
             place(partial, folder)
         return replace(bundle, folder=folder)
 
@@ -124,10 +124,7 @@ class Store:
         """Remove a bundle that is not worth keeping: one that was refused. Raises StoreError."""
         if kept == self._fresh:
             self._fresh = None
-        folder = self._folder(kept)
-        with disk_errors(f"removing {folder}"):
-            if folder.is_dir():
-                shutil.rmtree(folder)
+        self._remove(self._folder(kept))
 
     def close(self) -> None:
         """Let other processes use the store."""
@@ -149,6 +146,11 @@ class Store:
         except ValueError as error:
             raise StoreError(f"{kept} cannot be stored: {error}") from error
         return self._bundles / kept.name / f"{kept.version}-{kept.digest[:DIGEST_CHARACTERS]}"
+
+    def _remove(self, folder: Path) -> None:
+        with disk_errors(f"removing {folder}"):
+            if folder.is_dir():
+                shutil.rmtree(folder)
 
     def _prune(self) -> None:
         """Remove bundles that the state does not keep; what cannot be removed only costs space and is logged."""

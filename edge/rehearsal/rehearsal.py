@@ -20,7 +20,9 @@ from edge.rehearsal.task import BEGUN, Task, parse_verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 """The folder that holds the package, wherever it is installed."""
-COMMAND = (sys.executable, "-m", "edge.rehearsal")
+PROGRAM = "import sys; sys.path.append(sys.argv[1]); from edge.rehearsal.child import main; main(sys.argv[2])"
+"""Finds this very package, installed or not, without putting its folder before the standard library as ``-m`` would."""
+COMMAND = (sys.executable, "-P", "-c", PROGRAM, str(ROOT))
 NICENESS = 10
 MOST_KEPT_BYTES = 64 << 10
 """How much of what the process writes is kept: the last of it."""
@@ -91,7 +93,6 @@ class Rehearsal:
             try:
                 process = subprocess.Popen(  # noqa: S603 - our own program, no shell
                     [*self._command, task.text(bundle.folder)],
-                    cwd=ROOT,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,

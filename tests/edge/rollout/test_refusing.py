@@ -195,3 +195,15 @@ def test_a_key_that_is_trusted_no_more(trusting: Trusting, tmp_path: Path) -> No
     sign(trusting.models / "colours/1", tmp_path / "new.pem")
     trusting.rollout.check()
     assert trusting.served == ["colours:1"]
+
+
+def test_a_wrong_key_loses_nothing(trusting: Trusting, tmp_path: Path) -> None:
+    """A mistake in the configuration keeps the model from service, not from the disk: mended, it serves offline."""
+    right, trusting.trusted = trusting.trusted, [generate_key(tmp_path / "new.pem")]
+    trusting.restart()
+    trusting.rollout.check()
+    assert trusting.served == []
+    shutil.rmtree(trusting.models)
+    trusting.trusted = right
+    trusting.restart()
+    assert trusting.served == ["colours:1"]

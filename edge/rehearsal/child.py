@@ -1,4 +1,4 @@
-"""The rehearsing process: ``python -m edge.rehearsal TASK``. Started by :class:`edge.rehearsal.Rehearsal` alone."""
+"""The rehearsing process, started by :class:`edge.rehearsal.Rehearsal` alone."""
 
 import os
 import sys
@@ -45,7 +45,3 @@ def rehearse(folder: Path, task: Task, *, begun: Callable[[], object]) -> Verdic
     except MemoryError:
         return Verdict(error="ModelInvalidError", reason="it needs more memory than this device has free")
     return Verdict(provider=model.session.provider)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
