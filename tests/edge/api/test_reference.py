@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from edge.api.errors import STATUS
-from edge.errors import EdgeError, InputError, ModelError, UnavailableError
+from edge.errors import EdgeError, InputError, ModelError
 from tests.edge.api.conftest import Ask
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
-BRANCHES = {EdgeError, InputError, ModelError, UnavailableError}
+BRANCHES = {EdgeError, InputError, ModelError}
 ELSEWHERE = {"ConfigError", "SourceError", "PublishError"}
 """Errors that no request meets; the table shows a dash."""
 
