@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import overload, preprocess, serving, start, swap
+from bench import outbox, overload, preprocess, replay, serving, start, swap
 from bench.report import Report, as_json, machine, page, table
 
 BENCHMARKS: Mapping[str, Callable[[Path], Report]] = {
@@ -15,6 +15,8 @@ BENCHMARKS: Mapping[str, Callable[[Path], Report]] = {
     "start": start.run,
     "swap": swap.run,
     "overload": overload.run,
+    "outbox": outbox.run,
+    "replay": replay.run,
 }
 
 

@@ -45,7 +45,7 @@ def newest_bundle(registry: Path) -> Bundle:
 def daemon(registry: Path, picture: bytes, **more: str) -> Iterator[Server]:
     """Run ``automl-edge run`` with its defaults, but for the port, the storage, MQTT (off) and ``more`` settings."""
     with tempfile.TemporaryDirectory() as storage:
-        port = _free_port()
+        port = free_port()
         settings = {
             "EDGE_REGISTRY__PATH": str(registry),
             "EDGE_STORAGE__PATH": storage,
@@ -62,7 +62,7 @@ def daemon(registry: Path, picture: bytes, **more: str) -> Iterator[Server]:
 @contextmanager
 def plain_server(bundle: Bundle, picture: bytes, *, workers: int = 2) -> Iterator[Server]:
     """Run :mod:`bench.plain_server` under uvicorn."""
-    port = _free_port()
+    port = free_port()
     preprocessing = bundle.manifest.preprocessing
     settings = {
         "BENCH_MODEL": str(bundle.model_path),
@@ -151,7 +151,8 @@ def _running(
                 process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a TCP port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -31,6 +31,8 @@ GOODBYE_S = 1.0
 """How long, at most, the offline state may take to be acknowledged at closing."""
 BRIEF_S = 5.0
 """A connection that ends sooner does not count as a recovery: the next wait is longer still."""
+REST_S = 0.005
+"""How long what comes may wait for more to come; the first after a pause is handled at once."""
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +75,7 @@ class MqttPublisher:
         self._state_due = False
         self._connected = threading.Event()
         self._closing = threading.Event()
-        self._close_by = 0.0
+        self._close_by = self._rested_at = 0.0
         self._problem: str | None = None
         self._window = Window(outbox, settings)
         self._turns = 0
@@ -243,12 +245,31 @@ class MqttPublisher:
                 if event is None and self._window.overdue:
                     self._report(why_stuck(self._settings))
                     return
-                if not self._handle(event):
+                self._rest()
+                if not self._handle_all(connection, event):
                     return
             self._say_goodbye(connection)
         finally:
             self._connected.clear()
             self._window.reset()
+
+    def _rest(self) -> None:
+        """Let what comes close together be handled together: waking up for each would cost the pictures' work.
+
+        It also paces what is sent after an outage: a window in each ``REST_S`` at most.
+        """
+        now = time.monotonic()
+        if now < self._rested_at + REST_S:
+            self._closing.wait(self._rested_at + REST_S - now)
+        self._rested_at = time.monotonic()
+
+    def _handle_all(self, connection: Connection, event: Event | Woken | None) -> bool:
+        """Act on an event and those that have come meanwhile; tell whether the connection stands."""
+        while event is not None:
+            if not self._handle(event):
+                return False
+            event = self._next_event(connection, 0.0)
+        return True
 
     def _patience(self) -> float | None:
         """Return until when to wait for the next event; None is for ever."""
