@@ -167,6 +167,8 @@ class _Link:
         self._passing = passing
         self._version = 4
         self._on_their_way: dict[int, Publish] = {}
+        self._sides = 2
+        self._lock = threading.Lock()
         self.ended = False
 
     def start(self) -> None:
@@ -182,8 +184,10 @@ class _Link:
             _reset(end)
 
     def _pass(self, source: socket.socket, target: socket.socket, note: Callable[[Packet], None]) -> None:
+        """Pass on what comes until there is no more, then say so: what one side has sent reaches the other."""
         stream = PacketStream()
-        try:
+        # a ValueError is no MQTT: a fault of the row
+        with suppress(OSError, ValueError):
             while data := source.recv(CHUNK):
                 while not self._passing.wait(GLANCE_S):
                     if self.ended:
@@ -191,10 +195,18 @@ class _Link:
                 for packet in stream.feed(data):
                     note(packet)
                 target.sendall(data)
-        except (OSError, ValueError):
-            pass  # the other direction, or a fault of the row, has ended the connection
-        finally:
-            self.close()
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+        self._one_side_ended()
+
+    def _one_side_ended(self) -> None:
+        with self._lock:
+            self._sides -= 1
+            if self._sides:
+                return
+        self.ended = True
+        self._device.close()
+        self._broker.close()
 
     def _from_device(self, packet: Packet) -> None:
         if packet.kind == CONNECT:

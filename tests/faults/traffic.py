@@ -14,6 +14,7 @@ from tests.fakes import COLOURS, encoded, picture
 PICTURE = encoded(picture(COLOURS["red"], width=36, height=36))
 BOUNDARY = "picture-boundary"
 PAUSE_S = 0.02
+MOST_FILES = 100
 TIMEOUT_S = 15.0
 
 
@@ -113,7 +114,7 @@ class HttpTraffic(Traffic):
 
 
 class FolderTraffic(Traffic):
-    """Moves pictures into a watched folder: each of them is owed."""
+    """Moves pictures into a watched folder: each of them is owed. Waits while many lie there."""
 
     def __init__(self, inbox: Path, rate: float = 30) -> None:
         super().__init__("inbox", rate)
@@ -123,6 +124,8 @@ class FolderTraffic(Traffic):
 
     def send(self, name: str) -> None:
         """Write beside the folder, then move in."""
+        while sum(1 for _ in self._inbox.iterdir()) >= MOST_FILES and not self._stop.wait(PAUSE_S):
+            pass
         (self._beside / name).write_bytes(PICTURE)
         (self._beside / name).rename(self._inbox / name)
         self.owe(name)

@@ -32,7 +32,7 @@ def run(scale: Scale) -> Tally:
     chance, times = scale.chance(TITLE), scale.of(TIMES)
     with Testbed(scale.folder / "bed", graph=SLOW) as bed:
         life = _Lives(bed, chance)
-        http, more = HttpTraffic(bed.http_port, rate=60), HttpTraffic(bed.http_port, rate=60, sender="b")
+        http, more = HttpTraffic(bed.http_port, rate=40), HttpTraffic(bed.http_port, rate=40, sender="b")
         folder = FolderTraffic(bed.inbox, rate=20)
         camera = MqttTraffic(bed.broker.port, ROOT, rate=20)
         bed.start_daemon().until_ready()
