@@ -20,8 +20,6 @@ from edge.api.scopes import is_open, scope_of
 from edge.api.sites import Sites, foreign
 from edge.tokens import SCOPES, Grant, KnownTokens, looks_minted
 
-WRONG_TOKENS_PER_S = 10.0
-"""How many wrong tokens a second one address may try."""
 STILL_GRANTED = "automl_edge.still_granted"
 """Where a request's scope (ASGI) keeps what :func:`still_granted` asks."""
 ASK = "this route wants the header 'Authorization: Bearer <token>'"
@@ -31,12 +29,14 @@ ASK = "this route wants the header 'Authorization: Bearer <token>'"
 class Access:
     """Who may ask what. Without ``tokens`` nobody needs one; ``rate`` 0 limits nobody.
 
-    ``names`` are the names that a request may call this server by, beside any address; None: every name.
+    ``names`` are the names that a request may call this server by, beside any address; None: every name. ``wrong_rate``
+    is how many wrong tokens a second one address may try.
     """
 
     tokens: KnownTokens | None = None
     rate: float = 0.0
     names: Iterable[str] | None = None
+    wrong_rate: float = 10.0
 
 
 class _Head(NamedTuple):
@@ -55,7 +55,7 @@ class Guard:
         self._tokens = access.tokens
         self._sites = Sites(access.names)
         self._rate = Rate(access.rate) if access.rate else None
-        self._wrong = Rate(WRONG_TOKENS_PER_S)
+        self._wrong = Rate(access.wrong_rate)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI)."""
@@ -86,7 +86,8 @@ class Guard:
         if grant is None:
             return self._wrong_token(address)
         refused = _not_granted(grant, scope)
-        scope[STILL_GRANTED] = partial(_still_granted, tokens, token, scope)
+        if scope["method"] == "GET":  # what goes on and on is looked at, never handed in
+            scope[STILL_GRANTED] = partial(_still_granted, tokens, token, scope)
         return refused or (self._too_often(("token", grant.name)) if self._rate else None)
 
     def _wrong_token(self, address: str) -> Response:

@@ -51,7 +51,7 @@ class Watched:
 
 
 class WatchedFolder:
-    """Emits the pictures of ``path``, oldest first, also those that are there already; folders below are left alone.
+    """Emits the pictures of ``path``, oldest first, those too that are there already; folders and links are left alone.
 
     A picture is done once its result was delivered. ``after`` says what becomes of it then: ``keep`` leaves it and
     remembers it in ``journal``; ``move`` puts it into ``done/`` below the folder, or ``failed/`` where it got an error;
@@ -159,7 +159,7 @@ class WatchedFolder:
         reason = f"it has more than {MAX_FILE_BYTES} bytes"
         if seen.size_bytes <= MAX_FILE_BYTES:
             try:
-                image = (self._path / seen.name).read_bytes()
+                image = _bytes_of(self._path / seen.name)
             except FileNotFoundError:
                 return None
             except OSError as exc:
@@ -221,12 +221,18 @@ class WatchedFolder:
         (self._path / seen.name).rename(target)
 
 
+def _bytes_of(path: Path) -> bytes:
+    """Return a plain file's bytes; a link that has taken its place meanwhile is not followed. Raises OSError."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        return file.read()
+
+
 def _seen(entry: "os.DirEntry[str]") -> Seen | None:
     """Return a file's present state; None for what is no file or is gone already."""
     try:
-        if not entry.is_file():
+        if not entry.is_file(follow_symlinks=False):  # who may write here must not have us read what we may read
             return None
-        status = entry.stat()
+        status = entry.stat(follow_symlinks=False)
     except OSError:
         return None
     return Seen(entry.name, status.st_size, status.st_mtime_ns)

@@ -134,11 +134,11 @@ def test_a_limit_of_rate_holds_for_each_token(device: Path) -> None:
     """As configured; probes are always answered."""
     file = TokensFile(device / "tokens.json")
     tokens = [file.add(Grant(name, ALL_SCOPES)) for name in "ab"]
-    settings = {"EDGE_HTTP__TOKENS_FILE": str(file.path), "EDGE_HTTP__RATE_LIMIT": "1"}
+    settings = {"EDGE_HTTP__TOKENS_FILE": str(file.path), "EDGE_HTTP__RATE_LIMIT": "0.01"}
     with running(device, **settings) as daemon, httpx.Client(base_url=daemon.url) as client:
-        answers = [client.get("/v1/models", headers=bearer(tokens[0])) for _ in range(4)]
-        assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
-        assert answers[-1].headers["retry-after"] == "1"
+        answers = [client.get("/v1/models", headers=bearer(tokens[0])) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 429, 429]
+        assert 90 <= int(answers[-1].headers["retry-after"]) <= 100
         assert client.get("/v1/models", headers=bearer(tokens[1])).status_code == 200
         assert client.get("/readyz").status_code == 200
         assert daemon.stop() == 0

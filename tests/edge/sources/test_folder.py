@@ -279,3 +279,18 @@ def test_file_names_that_are_no_text_are_shown_escaped(folder: Path) -> None:
 def test_a_folder_cannot_capture(folder: Path) -> None:
     """It gives what is put into it."""
     assert not WatchedFolder("line", folder, journal=folder / "journal").capture()
+
+
+def test_links_are_left_alone(folder: Path, tmp_path: Path) -> None:
+    """Whoever may write into the folder must not have the daemon read or move what only it may; so is a pipe."""
+    outside = tmp_path / "outside.jpg"
+    outside.write_bytes(b"not for you")
+    (folder / "link.jpg").symlink_to(outside)
+    (folder / "dangling.jpg").symlink_to(tmp_path / "nothing")
+    os.mkfifo(folder / "pipe.jpg")
+    put(folder, "a.jpg")
+    emit = Emissions()
+    watch(folder, emit, nothing, nothing, after="delete")
+    assert emit.names == ["a.jpg"]
+    assert outside.exists()
+    assert (folder / "link.jpg").is_symlink()
