@@ -8,12 +8,14 @@
     <root>/bundles/<name>/<version>-<digest>/       a bundle, verified when it came; the digest's first 12 characters
 """
 
+import errno
 import fcntl
 import logging
 import os
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -166,11 +168,12 @@ class Store:
 def _locked(path: Path) -> int:
     """Return the descriptor of the locked file; the system frees the lock however the process ends."""
     with disk_errors(f"opening {path}"):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = _lock_file(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):  # on a full or read-only disk a lock without its owner's number is one too
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     except BlockingIOError as error:
         owner = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
         os.close(descriptor)
@@ -181,6 +184,16 @@ def _locked(path: Path) -> int:
         os.close(descriptor)
         raise StoreError(f"cannot lock {path}: {error.strerror}") from error
     return descriptor
+
+
+def _lock_file(path: Path) -> int:
+    """Open the file, made where missing; a disk that is read-only may be served from all the same. Raises OSError."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        if error.errno != errno.EROFS or not path.exists():
+            raise
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _load_state(path: Path) -> tuple[State, str | None]:
