@@ -178,6 +178,9 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
     [
         ('[http]\nhost = "0.0.0.0"', ["http: host '0.0.0.0'", "http.token", "http.insecure"]),
         ('[http]\nhost = "edge.example"', ["http: host 'edge.example'"]),
+        ('[http]\nhost = "0.0.0.0"\ncert_file = "c"\nkey_file = "k"', ["no token is set", "http.tokens_file"]),
+        ('[http]\ncert_file = "c"', ["cert_file and key_file belong together"]),
+        ('[http]\nkey_file = "k"', ["cert_file and key_file belong together"]),
         ('[model]\nversion = "3"', ["model: version '3'", "model.name"]),
         ("[mqtt]\ntls = true", ["mqtt: host is empty"]),
         ('[mqtt]\nhost = "b"\nport = 0', ["mqtt: port must be the broker's"]),
@@ -204,6 +207,9 @@ def test_rules_between_keys(tmp_path: Path, text: str, fragments: list[str]) -> 
     "text",
     [
         '[http]\nhost = "0.0.0.0"\ntoken = "abc"',
+        '[http]\nhost = "0.0.0.0"\ntokens_file = "tokens.json"',
+        '[http]\ncert_file = "c"\nkey_file = "k"',
+        '[http]\nenabled = false\ncert_file = "c"',
         '[http]\nhost = "0.0.0.0"\ninsecure = true',
         '[http]\nhost = "0.0.0.0"\nenabled = false',
         '[http]\nhost = "::1"',

@@ -14,6 +14,7 @@ from edge.console import result_line
 from edge.errors import RegistryError
 from edge.logs import formatter
 from edge.results import Failure, ModelRef, Outcome, Result, Timing
+from edge.tokens import mint
 
 
 def record(message: str = "model ready", *, error: BaseException | None = None, **extra: Any) -> logging.LogRecord:
@@ -108,6 +109,13 @@ def test_secrets_are_masked(render: Any, one: logging.LogRecord) -> None:
     line = render(one, secrets=["hunter2"])
     assert "hunter2" not in line
     assert "***" in line
+
+
+def test_a_minted_token_is_masked_wherever_it_stands() -> None:
+    """Nobody knows it but its holder, so that only its form tells."""
+    token = mint()
+    assert token not in as_text(record(f"asked ?key={token}&x", where=[token]))
+    assert "aedge_***" in as_text(record(f"asked {token}"))
 
 
 def test_a_short_secret_blots_out_no_other_words() -> None:
