@@ -1,11 +1,13 @@
 """An executor for one command: the shape that suits the provider, queues of a moderate size, closed at the end."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from edge.execution.admission import SHARE
 from edge.execution.shapes import Shape, make_executor
-from edge.ports import Executor, Model
+from edge.ports import Executor, Model, Priority
 from edge.session import CPU, usable_cores
 
 BATCH_SIZES = (1, 2, 4, 8, 16)
@@ -37,7 +39,7 @@ def running(model: Model, setting: Setting) -> Iterator[Executor]:
     executor = make_executor(
         setting.shape,
         workers=setting.workers,
-        max_pictures=max(4 * setting.workers, 2 * setting.max_batch_size),
+        max_pictures=math.ceil(max(4 * setting.workers, 2 * setting.max_batch_size) / SHARE[Priority.REQUEST]),
         max_bytes=QUEUE_BYTES,
         max_batch_size=setting.max_batch_size,
         max_batch_delay_s=setting.max_batch_delay_ms / 1e3,
