@@ -15,6 +15,9 @@ from edge.results import model_json
 from edge.rollout import Rollout, refusal_json, update_json
 from edge.session import OnnxSession
 
+MOST_REFUSED = 20
+"""So many refused versions are shown; ``/v1/models`` has them all."""
+
 
 class Supervised(Protocol):
     """A source under supervision, as the daemon sees it."""
@@ -92,7 +95,7 @@ class Status:
         if self._rollout is not None and self._rollout.unsaved:
             found.append(self._rollout.unsaved)
         if model is not None and self._rollout is not None:
-            found += [f"a version is refused: {refusal}" for refusal in self._rollout.refused]
+            found += [f"a version is refused: {refusal}" for refusal in self._rollout.refused[:MOST_REFUSED]]
         if self._rollout is not None and self._rollout.failing:
             found.append(self._rollout.failing)
         if self._messaging is not None:
@@ -171,7 +174,7 @@ class Status:
         """Return the version on its way to serve, None where there is none, and the versions that do not serve."""
         if self._rollout is None:
             return {"update": None, "refused": []}
-        refused = [refusal_json(refusal) for refusal in self._rollout.refused]
+        refused = [refusal_json(refusal) for refusal in self._rollout.refused[:MOST_REFUSED]]
         return {"update": update_json(self._rollout.update), "refused": refused}
 
     def _trials(self) -> Mapping[str, Any]:

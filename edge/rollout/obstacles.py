@@ -10,6 +10,9 @@ from edge.registry.state import Kept
 from edge.rollout.changes import Change, Refusal
 from edge.rollout.refusals import Refusals
 
+MOST_TOLD = 20
+"""So many new refusals are told one by one at a look: a registry of broken folders must not fill the outbox."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -45,8 +48,11 @@ class Obstacles:
     def surveyed(self, survey: Survey, stored: Iterable[Kept]) -> None:
         """Take note of what the registry refuses, and forget refusals of what is neither there nor ``stored``."""
         there = [*(candidate.digest for candidate in survey.candidates), *(kept.digest for kept in stored)]
-        for refusal in self.refusals.survey(there, survey.refused):
+        new = self.refusals.survey(there, survey.refused)
+        for refusal in new[:MOST_TOLD]:
             self._refused(refusal)
+        if len(new) > MOST_TOLD:
+            _log.error("more models are refused", extra={"more": len(new) - MOST_TOLD})
 
     def note(self, trouble: Trouble | None) -> None:
         """Take note of what cannot be done now; None: all is well."""

@@ -9,6 +9,10 @@ from edge.registry.state import Kept
 from edge.rollout.changes import Refusal
 
 
+LONGEST = 2000
+"""So many characters of a reason are kept: a bundle may have thousands of wrong files."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Failed:
     """``signature`` is that of an untrusted version, tried again once it is signed anew; else None."""
@@ -33,7 +37,7 @@ class Refusals:
         """Note a version that failed here; it is not tried again until it changes."""
         signature = version.signature if isinstance(version, Candidate) else ""
         failed = _Failed(
-            Refusal(version.name, version.version, str(error)),
+            Refusal(version.name, version.version, _short(str(error))),
             signature if isinstance(error, ModelUntrustedError) else None,
         )
         self._failed = {**self._failed, version.digest: failed}
@@ -63,4 +67,8 @@ class Refusals:
 
 def _placed(place: str, reason: str) -> Refusal:
     name, _, version = place.partition("/")
-    return Refusal(name, version, reason)
+    return Refusal(name, version, _short(reason))
+
+
+def _short(reason: str) -> str:
+    return reason if len(reason) <= LONGEST else f"{reason[:LONGEST]}…"

@@ -74,6 +74,19 @@ def test_each_new_reason_is_told_once(device: Device) -> None:
     assert device.rollout.refused == []
 
 
+def test_a_registry_of_broken_folders_is_not_told_at_length(device: Device) -> None:
+    """Of many at once some are told one by one; all of them are known. A reason without end is cut."""
+    device.add("1")
+    device.rollout.start()
+    for version in range(100, 140):
+        (device.models / "colours" / str(version)).mkdir()
+        (device.models / "colours" / str(version) / "manifest.json").write_text(f'{{"{"x" * 10_000}": 1}}')
+    device.rollout.check()
+    assert device.changes.count("refused") == 20
+    assert len(device.rollout.refused) == 40
+    assert max(len(refusal.reason) for refusal in device.rollout.refused) < 2100
+
+
 def test_a_full_disk_is_called_by_its_name(device: Device, caplog: pytest.LogCaptureFixture) -> None:
     """What the store's disk refuses is no fault of the registry, and is tried again."""
     device.add("1")
