@@ -15,6 +15,7 @@ from edge.bundle import Bundle, open_bundle
 from edge.cli.remote import daemon_of
 from edge.cli.selection import Wanted, choose
 from edge.config import Config
+from edge.config.network import HttpSection
 from edge.errors import EdgeError, ModelInvalidError
 from edge.proof import load_and_prove
 from edge.session import CUDA, Device, available_providers, open_session, runtime_version, usable_cores
@@ -49,6 +50,7 @@ def examine(config: Config) -> Iterator[Finding]:
     running = bool(config.http.enabled and config.http.port and daemon_of(config, None).answers())
     if config.http.enabled:
         yield _port("HTTP port", config.http.host, config.http.port, running=running)
+        yield from _access(config.http)
     if config.mqtt.enabled:
         yield from _mqtt(config, running=running)
     yield from (_source(source.name, source.path) for source in config.source)
@@ -168,6 +170,21 @@ def _port(what: str, host: str, port: int, *, running: bool) -> Finding:
         hint = "another program has it" if taken else error.strerror
         return Finding(what, "fail", f"{host}:{port} cannot be bound: {hint}")
     return Finding(what, "ok", f"{host}:{port} is free")
+
+
+def _access(http: HttpSection) -> Iterator[Finding]:
+    """Read the tokens and the certificate as the daemon will, and tell what is not safe."""
+    from edge.daemon.security import Security  # noqa: PLC0415 - brings the whole HTTP face
+
+    try:
+        warnings = Security(http).warnings()
+    except EdgeError as error:
+        yield Finding("access", "fail", str(error))
+        return
+    yield from (Finding("access", "warn", warning) for warning in warnings)
+    if not warnings:
+        who = "who has a token" if http.asks_for_token else "anybody on this machine"
+        yield Finding("access", "ok", f"{who}, over {'HTTPS' if http.cert_file else 'HTTP'}")
 
 
 def _mqtt(config: Config, *, running: bool) -> Iterator[Finding]:

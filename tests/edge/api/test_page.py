@@ -33,6 +33,13 @@ def test_the_devices_name_is_escaped(ask: Ask) -> None:
     assert "&lt;script&gt;alert" in page
 
 
+def test_the_token_is_kept_for_the_tab_only(ask: Ask) -> None:
+    """It goes with the tab, stands in no address and in no cookie."""
+    page = ask("GET", "/").text
+    assert "sessionStorage" in page
+    assert not re.findall(r"localStorage|document\.cookie|[?&]token=", page)
+
+
 def test_the_script_writes_no_markup(ask: Ask) -> None:
     """Labels, names and errors of others reach the page as text only."""
     page = ask("GET", "/").text

@@ -155,3 +155,16 @@ def test_a_wrong_configuration_is_told_first(cli: Cli) -> None:
     """Nothing is examined for a configuration with problems."""
     result = cli("doctor", EDGE_HTTP__PORT="x")
     assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_access_is_told(cli: Cli, environ: dict[str, str], tmp_path: Path) -> None:
+    """Who gets in, and what is not safe about it; tokens that cannot be read fail."""
+    assert findings(cli, environ)[1]["access"]["found"] == "anybody on this machine, over HTTP"
+    open_to_all = {"EDGE_HTTP__HOST": "0.0.0.0", "EDGE_HTTP__TOKEN": "secret"}
+    exit_code, found = findings(cli, environ | open_to_all)
+    assert (exit_code, found["access"]["state"]) == (0, "warn")
+    assert "in clear text" in found["access"]["found"]
+    (tmp_path / "tokens.json").write_text("{")
+    exit_code, found = findings(cli, environ | {"EDGE_HTTP__TOKENS_FILE": str(tmp_path / "tokens.json")})
+    assert (exit_code, found["access"]["state"]) == (1, "fail")
+    assert "tokens.json: is damaged" in found["access"]["found"]
