@@ -210,3 +210,50 @@ def test_witnesses_see_a_request_that_fails() -> None:
     kinds = [outcome.prediction.kind for outcome in seen if isinstance(outcome.prediction, Failure)]
     assert kinds == ["ImageDecodeError", "InferenceError"]
     assert {str(outcome.model) for outcome in seen} == {"echo:1"}
+
+
+def test_a_closed_delivery_takes_nothing_and_answers_what_it_took() -> None:
+    """No new frame from any protocol; those under way come to their end and are counted."""
+    gate = threading.Event()
+    with serving(lanes(workers=1), echo_model(session=EchoSession(gate=gate))) as executor:
+        closing = delivery(executor, RecordingPublisher())
+        taken = [closing.submit(frame(b"1")), closing.emit(frame(b"2"))]
+        closing.close()
+        for hand_in in (closing.emit, closing.submit):
+            with pytest.raises(StoppingError):
+                hand_in(frame(b"3"))
+        assert (closing.tally.accepted, closing.tally.under_way) == (2, 2)
+        gate.set()
+        assert labels([future.result(10) for future in taken]) == ["1", "2"]
+    assert (closing.tally.settled, closing.tally.under_way, closing.tally.given_up) == (2, 0, 0)
+
+
+def test_what_a_stop_gave_up_is_counted() -> None:
+    """A frame that was taken and could not be answered in time is neither answered nor under way any more."""
+    gate = threading.Event()
+    executor = lanes(workers=1)
+    executor.swap(echo_model(session=EchoSession(gate=gate)))
+    stopped = delivery(executor, RecordingPublisher())
+    waiting = [stopped.submit(frame(b"1")), stopped.emit(frame(b"2"))]
+    stopped.close()
+    executor.close(timeout_s=0.05)
+    assert all(isinstance(future.exception(10), StoppingError) for future in waiting)
+    assert (stopped.tally.under_way, stopped.tally.given_up) == (0, 2)
+    gate.set()
+
+
+def test_a_frame_is_under_way_until_its_result_is_handed_on() -> None:
+    """A publisher that hangs, as on a disk that does not answer, is no progress."""
+    release = threading.Event()
+
+    class Hanging(RecordingPublisher):
+        def publish(self, result: Result) -> None:
+            release.wait(10)
+            super().publish(result)
+
+    with serving(lanes(workers=1)) as executor:
+        hanging = delivery(executor, Hanging())
+        answer = hanging.submit(frame(b"1"))
+        assert (hanging.tally.under_way, hanging.tally.settled) == (1, 0)
+        release.set()
+        answer.result(10)
