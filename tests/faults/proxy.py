@@ -197,6 +197,9 @@ class _Link:
                 target.sendall(data)
         with suppress(OSError):
             target.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # unread bytes would turn the end into a reset, which throws away what went before it
+            while source.recv(CHUNK):
+                pass
         self._one_side_ended()
 
     def _one_side_ended(self) -> None:
