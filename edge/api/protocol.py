@@ -6,52 +6,21 @@ without waiting for answers queue up only so far. What must be refused is refuse
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from edge.api.shed import Refusal, Shed, crowded, leaving
+from edge.api.connections import House, Parting
+from edge.api.shed import Refusal, crowded, leaving
 
 MAX_HEADER_BYTES = 64 * 1024
 KEPT_BODY_BYTES = 1 << 20
 """A refused body of this size is thrown away so that its connection can be used again; a larger one ends it."""
-PARTING_BYTES = 256 << 20
 READ_AHEAD_BYTES = 256 * 1024
 """How much of a body may lie here before the application takes it."""
+PROBES = frozenset({b"/livez", b"/readyz"})
 LOOKS = 6
 """How often a connection is looked at within the time that a client may take nothing of its answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What all connections, and one of them, may take.
-
-    ``head_s`` bounds the wait for a head, ``body_s`` that for the rest of a refused body, ``stalled_s`` how long a
-    client may take nothing of what is sent to it, ``parting_s`` how long it may take to hang up after the last word.
-    """
-
-    max_connections: int = 2048
-    max_pipelined: int = 16
-    max_partings: int = 256
-    head_s: float = 10.0
-    body_s: float = 10.0
-    stalled_s: float = 30.0
-    parting_s: float = 10.0
-
-
-@dataclass(slots=True)
-class House:
-    """What the connections of one server share. Belongs to its event loop."""
-
-    bounds: Bounds
-    shed: Shed | None = None
-    partings: set["Parting"] = field(default_factory=set)
-
-    def close(self) -> None:
-        """Wait no longer for those who were sent away."""
-        for parting in list(self.partings):
-            parting.transport.abort()
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -66,6 +35,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_message = False
         self._in_head = True
+        self._spare = False  # a connection too many, which only a probe may use
         self._refused = False
         self._last = False  # the request that comes in is the last one that is listened to
         self._deaf = False
@@ -76,8 +46,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Start waiting for the first head, or send a connection too many away."""
         self._open = OpenTransport(transport)
         super().connection_made(cast("asyncio.Transport", self._open))
-        if len(self.connections) > self._bounds.max_connections:
-            self._part(crowded(self._bounds.max_connections))
+        too_many = len(self.connections) - self._bounds.max_connections
+        if too_many > self._bounds.spare:
+            self._send_away()
+        elif too_many > 0:
+            self._spare = True
+            self._timer = self.loop.call_later(self._bounds.spare_s, self._send_away)
         else:
             self._expect(self._bounds.head_s)
 
@@ -117,6 +91,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         self._in_head = False
         self._arrived()
+        if self._spare:
+            self._answer_probe()
+            return
         if self._busy:
             self._queue_up()
             return
@@ -190,6 +167,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= self._bounds.max_pipelined:
             self.cycle.keep_alive = False
             self._last = True
+
+    def _answer_probe(self) -> None:
+        """Use a connection too many for what must be answered always, once."""
+        if self.url not in PROBES:
+            self._send_away()
+            return
+        super().on_headers_complete()
+        self.cycle.keep_alive = False
+        self._last = True
+
+    def _send_away(self) -> None:
+        self._part(crowded(self._bounds.max_connections))
 
     def _refusal(self) -> Refusal | None:
         shed = self._house.shed
@@ -270,40 +259,6 @@ class OpenTransport:
         """Send, unless nothing can be sent any more."""
         if not self._left and not self._transport.is_closing():
             self._transport.write(data)
-
-
-class Parting(asyncio.Protocol):
-    """Says a last word on a connection, then throws away what still comes, until the client hangs up.
-
-    Closing a socket that holds unread bytes makes TCP reset it, which may discard the word on its way (RFC 9112, 9.6).
-    """
-
-    def __init__(
-        self, transport: asyncio.Transport, word: bytes, house: House, loop: asyncio.AbstractEventLoop
-    ) -> None:
-        self.transport = transport
-        self._partings = house.partings
-        self._left_bytes = PARTING_BYTES
-        self._timer = loop.call_later(house.bounds.parting_s, transport.abort)
-        transport.set_protocol(self)
-        if len(self._partings) >= house.bounds.max_partings:
-            transport.abort()
-            return
-        self._partings.add(self)
-        transport.write(word)
-        if transport.can_write_eof():
-            transport.write_eof()
-
-    def data_received(self, data: bytes) -> None:
-        """Throw it away."""
-        self._left_bytes -= len(data)
-        if self._left_bytes < 0:
-            self.transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the signature of a protocol
-        """Be gone."""
-        self._timer.cancel()
-        self._partings.discard(self)
 
 
 def _bad_request(text: str) -> bytes:

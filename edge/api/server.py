@@ -15,8 +15,9 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
+from edge.api.connections import Bounds, House
 from edge.api.feed import Feed
-from edge.api.protocol import LOOKS, BoundedHttpProtocol, Bounds, House
+from edge.api.protocol import LOOKS, BoundedHttpProtocol
 from edge.api.shed import Shed
 from edge.api.tls import HANDSHAKE_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, ServerTls
 from edge.errors import ConfigError

@@ -4,9 +4,9 @@ import logging
 from contextlib import ExitStack
 
 from edge.api.app import create_app
+from edge.api.connections import Bounds
 from edge.api.feed import Feed
 from edge.api.limits import Limits
-from edge.api.protocol import Bounds
 from edge.api.server import HttpServer
 from edge.api.shed import Shed
 from edge.config import Config

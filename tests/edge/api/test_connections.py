@@ -10,9 +10,9 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from edge.api.connections import Bounds
 from edge.api.feed import Feed
 from edge.api.limits import Limits
-from edge.api.protocol import Bounds
 from edge.api.server import HttpServer, bind
 from tests.edge.api.fakes import Held, result
 from tests.edge.api.wire import Wire
@@ -50,9 +50,10 @@ def deaf_client(server: HttpServer, request: bytes) -> socket.socket:
     return client
 
 
-def test_a_connection_too_many_is_told_so_and_closed(start: Start) -> None:
+@pytest.mark.parametrize("spare", [0, 5])
+def test_a_connection_too_many_is_told_so_and_closed(start: Start, spare: int) -> None:
     """503 as a problem, though the client has sent its request already; those that are there are served on."""
-    server = start(bounds=Bounds(max_connections=2))
+    server = start(bounds=Bounds(max_connections=2, spare=spare))
     with Wire(server) as first, Wire(server) as second:
         for wire in (first, second):
             wire.send(LIVEZ)
@@ -68,9 +69,23 @@ def test_a_connection_too_many_is_told_so_and_closed(start: Start) -> None:
     until(lambda: is_alive(server), what="room again")
 
 
+def test_a_probe_is_answered_on_a_connection_too_many(start: Start) -> None:
+    """Once; an orchestrator shall not kill a daemon because others hold its connections."""
+    server = start(bounds=Bounds(max_connections=1, spare_s=0.3))
+    with Wire(server) as there, Wire(server) as probe, Wire(server) as silent:
+        there.send(LIVEZ)
+        assert there.answer().status == 200
+        probe.send(LIVEZ * 2)
+        answered = probe.answer()
+        assert (answered.status, answered.headers["connection"]) == (200, "close")
+        assert probe.at_end()
+        assert silent.answer().status == 503
+        assert silent.at_end()
+
+
 def test_too_many_goodbyes_are_cut_short(start: Start) -> None:
     """Clients that are sent away and do not hang up are not waited for in any number."""
-    server = start(bounds=Bounds(max_connections=1, max_partings=1, parting_s=0.3))
+    server = start(bounds=Bounds(max_connections=1, spare=0, max_partings=1, parting_s=0.3))
     with Wire(server) as there:
         there.send(LIVEZ)
         assert there.answer().status == 200

@@ -9,8 +9,8 @@ import orjson
 import pytest
 from starlette.types import ASGIApp
 
+from edge.api.connections import Bounds
 from edge.api.feed import Feed
-from edge.api.protocol import Bounds
 from edge.api.server import HttpServer
 from edge.api.shed import AT_ONCE, LONGEST_HOLD_S, Shed
 from edge.errors import OverloadedError
