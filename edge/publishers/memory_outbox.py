@@ -92,6 +92,11 @@ class MemoryOutbox:
         """How many messages the limits have let go."""
         return self._fill.dropped
 
+    @property
+    def unstored(self) -> int:
+        """How many messages would not outlive the process: all."""
+        return self.depth
+
     def status(self) -> OutboxStatus:
         """Return what there is to say of it."""
         with self._lock:

@@ -33,6 +33,8 @@ BRIEF_S = 5.0
 """A connection that ends sooner does not count as a recovery: the next wait is longer still."""
 REST_S = 0.005
 """How long what comes may wait for more to come; the first after a pause is handled at once."""
+REPLAY_PER_S = 2000
+"""How many results a second, at most, are sent of those that had waited; more would slow down the pictures' work."""
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +148,11 @@ class MqttPublisher:
         """How many messages the outbox's limits have let go."""
         return self._outbox.dropped
 
+    @property
+    def unstored(self) -> int:
+        """How many messages would not outlive the process."""
+        return self._outbox.unstored
+
     def outbox_status(self) -> OutboxStatus:
         """Return what there is to say of the outbox."""
         return self._outbox.status()
@@ -256,11 +263,12 @@ class MqttPublisher:
     def _rest(self) -> None:
         """Let what comes close together be handled together: waking up for each would cost the pictures' work.
 
-        It also paces what is sent after an outage: a window in each ``REST_S`` at most.
+        What had waited for the connection is paced beside that.
         """
         now = time.monotonic()
-        if now < self._rested_at + REST_S:
-            self._closing.wait(self._rested_at + REST_S - now)
+        until = self._rested_at + max(REST_S, self._window.replayed / REPLAY_PER_S)
+        if now < until:
+            self._closing.wait(until - now)
         self._rested_at = time.monotonic()
 
     def _handle_all(self, connection: Connection, event: Event | Woken | None) -> bool:

@@ -66,7 +66,9 @@ class Window:
         room = (1 if self.careful else self._size) - len(self._on_their_way)
         if not self._on_their_way:
             self._moved_at = time.monotonic()
+        self.replayed = 0
         for queued in self._outbox.take(room) if room > 0 else ():
+            self.replayed += queued.id <= self._waited_up_to
             if queued.id in self._suspicion and numbers(queued) == (0, 0):
                 self._outbox.acknowledge(queued.id)  # nobody counts on it, so nothing need be said in its place
                 continue

@@ -148,6 +148,10 @@ class Outbox(Protocol):
     def dropped(self) -> int:
         """How many messages the limits have let go."""
 
+    @property
+    def unstored(self) -> int:
+        """How many messages would not outlive the process: what is in memory only."""
+
     def status(self) -> OutboxStatus:
         """Return what there is to say of it."""
 

@@ -100,6 +100,8 @@ class OutboxDisk:
     def flush(self, standing: Standing) -> bool:
         """Write what the file does not know, at most CHUNK entries; tell whether it knows all now."""
         if not self._unwritten and not self._gone:
+            if self.problem is not None and self.due:
+                self.probe(standing)
             return True
         if self._database is None or not self.due:
             return False
@@ -164,11 +166,15 @@ class OutboxDisk:
 
     def probe(self, standing: Standing) -> None:
         """See whether the disk takes anything at all."""
-        if self._database is not None:
-            try:
-                self._database.probe(standing)
-            except StoreError as exc:
-                self.refuse(exc)
+        if self._database is None:
+            return
+        try:
+            self._database.probe(standing)
+        except StoreError as exc:
+            self.refuse(exc)
+        else:
+            if self.problem is not None and not self._unwritten:
+                self.recovered()
 
     def load(self, after: int, limit: int, *, without: Container[int]) -> list[Queued | Damaged]:
         """Return up to ``limit`` entries above ``after``, in order: from the file, then those it does not have.

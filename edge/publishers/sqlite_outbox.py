@@ -220,6 +220,11 @@ class SqliteOutbox:
         """How many messages the limits have let go."""
         return self._fill.dropped
 
+    @property
+    def unstored(self) -> int:
+        """How many messages the disk has not taken."""
+        return sum(isinstance(queued.content, Message) for queued in self._disk.unwritten)
+
     def status(self) -> OutboxStatus:
         """Return what there is to say of it."""
         with self._lock:
