@@ -8,7 +8,6 @@ from edge.ports import Candidate
 from edge.registry.state import Kept
 from edge.rollout.changes import Refusal
 
-
 LONGEST = 2000
 """So many characters of a reason are kept: a bundle may have thousands of wrong files."""
 

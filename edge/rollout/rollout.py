@@ -109,7 +109,7 @@ class Rollout:
             if self._left_for_dead(state.current):
                 return
             failing = self._failing
-            if not any(self._took_kept(kept) for kept in (state.current, *state.earlier)):
+            if not self._brought_up(state) and not self._staging.stopped:
                 self._look()
             if self._serving is not None and self._serving.kept == state.current:
                 self._failing = failing
@@ -295,9 +295,21 @@ class Rollout:
         self._serve(staged, state, "rolled-back", why)
         return staged.model.ref
 
-    def _took_kept(self, kept: Kept | None) -> bool:
-        """Serve a bundle from the store, where nothing serves yet."""
-        if not self._wish.allows(kept):
+    def _brought_up(self, state: State) -> bool:
+        """Serve what served last, or the newest before it that can; tell whether anything does."""
+        certain = True
+        for kept in (state.current, *state.earlier):
+            try:
+                if self._took_kept(kept, remember=certain):
+                    return True
+            except UnavailableError as error:
+                certain = False  # what comes in its place does so for this time only
+                _log.error("a stored model cannot serve now", extra={"model": str(kept), "reason": str(error)})
+        return False
+
+    def _took_kept(self, kept: Kept | None, *, remember: bool) -> bool:
+        """Serve a bundle from the store, where nothing serves yet. Raises UnavailableError."""
+        if self._staging.stopped or not self._wish.allows(kept):
             return False
         try:
             bundle = self._staging.open(kept)
@@ -309,10 +321,8 @@ class Rollout:
         except ModelError as error:
             self._obstacles.refuse(kept, error)
             return False
-        except UnavailableError as error:
-            _log.error("a stored model cannot serve", extra={"model": str(kept), "reason": str(error)})
-            return False
-        self._serve(staged, activated(self._store.state, kept, pinned=self._store.state.pinned), "activated")
+        state = self._store.state
+        self._serve(staged, activated(state, kept, pinned=state.pinned) if remember else state, "activated")
         self._examination.watch_on(staged)
         return True
 

@@ -66,6 +66,7 @@ class Staging:
         self._careful = careful
         self._noted = noted
         self._update: Update | None = None
+        self.stopped = False
 
     @property
     def update(self) -> Update | None:
@@ -111,6 +112,7 @@ class Staging:
 
     def stop(self) -> None:
         """End a rehearsal under way at once; what needs one is not staged any more."""
+        self.stopped = True
         if self._rehearsal is not None:
             self._rehearsal.stop()
 

@@ -217,6 +217,39 @@ def test_after_a_crash_the_version_before_serves(device: Device) -> None:
     assert not (device.root / "store/loading.json").exists()
 
 
+def test_what_cannot_be_rehearsed_at_the_start_is_not_given_up(device: Device) -> None:
+    """The version before serves for this time; the next start tries the one that served last again."""
+    device.add("1")
+    device.rollout.start()
+    device.add("2")
+    device.rollout.check()
+    device.restart()
+    device.killed(device.rollout.start)
+    device.restart(FakeRehearsal(UnavailableError("no process can be started")))
+    device.rollout.start()
+    assert device.serves == "colours:1"
+    device.restart()
+    device.rollout.start()
+    assert device.serves == "colours:2"
+
+
+def test_a_stop_during_the_start_changes_nothing(device: Device) -> None:
+    """A rehearsal that is ended because the daemon stops lets no older version in."""
+    device.add("1")
+    device.rollout.start()
+    device.add("2")
+    device.rollout.check()
+    device.restart()
+    device.killed(device.rollout.start)
+    device.restart(FakeRehearsal(UnavailableError("the daemon stops")))
+    device.rollout.stop()
+    device.rollout.start()
+    assert device.serves is None
+    device.restart()
+    device.rollout.start()
+    assert device.serves == "colours:2"
+
+
 def test_the_only_version_is_tried_however_often_it_died(device: Device) -> None:
     """Where nothing else can serve, a version whose rehearsal goes well is loaded: the kills came from elsewhere."""
     device.add("1")
