@@ -9,7 +9,7 @@ from typing import Literal
 from edge.errors import ConfigError
 from edge.publishers.topics import Topics
 
-HANDSHAKE_S = 4.0
+HANDSHAKE_S = 2.0
 
 Protocol = Literal["3.1.1", "5"]
 

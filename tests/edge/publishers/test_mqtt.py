@@ -2,6 +2,7 @@
 
 import json
 import logging
+import socket
 import subprocess
 import sys
 import threading
@@ -98,6 +99,58 @@ def test_a_frozen_broker_is_noticed_and_left(broker: Mosquitto, make_publisher: 
     until(lambda: not publisher.connected, what="the loss noticed")
     broker.thaw()
     until(lambda: publisher.connected and publisher.depth == 0, what="the result delivered")
+
+
+def test_a_broker_that_acknowledges_nothing_is_left(broker: Mosquitto, make_publisher: MakePublisher) -> None:
+    """Long before the keepalive notices; what was sent is sent again."""
+    publisher = connected(make_publisher(broker.port, keepalive_s=60, acknowledge_timeout_s=0.3))
+    broker.freeze()
+    publisher.publish(make_result(1))
+    until(lambda: "has acknowledged nothing for 0.3 s" in (publisher.problem or ""), what="the problem told")
+    broker.thaw()
+    until(lambda: publisher.connected and publisher.depth == 0, what="the result delivered")
+
+
+def test_a_broker_that_takes_the_connection_and_says_nothing_is_tried_again(make_publisher: MakePublisher) -> None:
+    """Each try ends within its time."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(10)
+        publisher = make_publisher(silent.getsockname()[1], answer_timeout_s=0.2)
+        publisher.start()
+        for _ in range(2):
+            silent.accept()[0].close()
+        until(lambda: publisher.problem is not None, what="the problem told")
+        publisher.close(timeout_s=0.1)
+
+
+def test_a_tls_handshake_that_never_ends_is_given_up(
+    make_publisher: MakePublisher,
+) -> None:
+    """Also by a connection whose keepalive is long."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(10)
+        publisher = make_publisher(silent.getsockname()[1], tls=Tls(), keepalive_s=60)
+        publisher.start()
+        first, _ = silent.accept()
+        silent.accept()[0].close()
+        first.close()
+        publisher.close(timeout_s=0.1)
+
+
+def test_what_comes_close_together_keeps_its_order_and_comes_once(
+    broker: Mosquitto, listener: Listener, make_publisher: MakePublisher
+) -> None:
+    """Results that waited come first, new ones behind them, each once."""
+    publisher = make_publisher(broker.port)
+    for seq in range(1, 201):
+        publisher.publish(make_result(seq))
+    connected(publisher)
+    for seq in range(201, 401):
+        publisher.publish(make_result(seq))
+    results = listener.wait_for("/result", 400)
+    assert [r["seq"] for r in results] == list(range(1, 401))
+    assert [r["replayed"] for r in results[:200]] == [True] * 200
+    assert results[-1]["replayed"] is False
 
 
 def test_reconnecting_leaves_no_open_files(make_broker: MakeBroker, make_publisher: MakePublisher) -> None:
