@@ -7,7 +7,7 @@ from itertools import chain, islice
 from tests.daemon import running
 from tests.faults.corpus import corpus
 from tests.faults.exchange import Link
-from tests.faults.footprint import Footprint, footprint, growth
+from tests.faults.footprint import GIVING_BACK, Footprint, footprint, growth
 from tests.faults.logbook import ending
 from tests.faults.registered import register
 from tests.faults.spoiled import Spoiled, spoiled
@@ -21,8 +21,8 @@ COUNT = 10_000
 WARMUP = 500
 LARGE = 16
 GOOD = 50
-MEMORY_MIB = 48.0
-"""Allowed growth after the warm-up, in which the largest things came too."""
+MEMORY_MIB = 32.0
+"""Allowed growth after the warm-up, in which the largest things came too, with memory given back at once."""
 THREADS = 2
 """Allowed growth of threads: the pools of the daemon start their threads when they are first needed."""
 SHOWN = 5
@@ -33,7 +33,7 @@ def run(scale: Scale) -> Tally:
     chance = scale.chance("mutated_http")
     originals = list(corpus(scale.seed).values())
     register(scale.folder, "1")
-    with running(scale.folder) as daemon:
+    with running(scale.folder, **GIVING_BACK) as daemon:
         Throwing(daemon.port, _warming(chance, originals)).throw(WARMUP + LARGE)
         before = footprint(daemon.process.pid)
         thrown = Throwing(daemon.port, spoiled(chance, originals)).throw(scale.of(COUNT))

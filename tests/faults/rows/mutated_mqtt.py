@@ -9,7 +9,7 @@ from itertools import islice
 from tests.daemon import running
 from tests.edge.publishers.listener import Listener
 from tests.faults.corpus import corpus
-from tests.faults.footprint import footprint, growth
+from tests.faults.footprint import GIVING_BACK, footprint, growth
 from tests.faults.logbook import ending
 from tests.faults.registered import register
 from tests.faults.spoiled_messages import HUGE_BYTES, Message, messages, retained
@@ -24,7 +24,7 @@ RETAINED = 10
 WINDOW = 40
 """Most messages that wait for an answer: fewer than the 100 commands of which the device keeps its promise."""
 PATIENCE_S = 20.0
-MEMORY_MIB = 48.0
+MEMORY_MIB = 32.0
 THREADS = 2
 SHOWN = 5
 
@@ -99,7 +99,7 @@ def run(scale: Scale) -> Tally:
             for message in old:
                 listener.send(f"{ROOT}/{message.topic}", message.payload, retain=True)
             settings = {"EDGE_MQTT__HOST": "127.0.0.1", "EDGE_MQTT__PORT": str(broker.port)}
-            with running(scale.folder, mqtt=True, **settings) as daemon:
+            with running(scale.folder, mqtt=True, **settings, **GIVING_BACK) as daemon:
                 until(lambda: daemon.status()["mqtt"]["connected"], what="the connection to the broker")
                 exchange = Exchange(listener)
                 exchange.send([_huge(originals), *islice(messages(chance, originals), WARMUP)])
