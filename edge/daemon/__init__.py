@@ -30,7 +30,7 @@ def run(config: Config) -> int:
     """
     secrets = [secret.get_secret_value() for secret in (config.http.token, config.mqtt.password) if secret]
     configure(config.log.format, config.log.level, secrets=secrets, colour=False if no_colour() else None)
-    notifier, losses = Notifier(environment()), Losses(kept=config.mqtt.queue_store == "disk")
+    notifier, losses = Notifier(environment()), Losses()
     stopping = Stopping(timeout_s=config.daemon.stop_timeout_s)
     with (
         StopSignals() as signals,

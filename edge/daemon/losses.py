@@ -15,37 +15,36 @@ class Counted(Protocol):
         """Frames that were left unanswered because the daemon stopped."""
 
 
-class Depth(Protocol):
+class Waiting(Protocol):
     """Where results wait for their receiver."""
 
     @property
-    def depth(self) -> int:
-        """How many wait."""
+    def unstored(self) -> int:
+        """How many would not outlive the process."""
 
 
 class Losses:
-    """Counts what was accepted and is neither answered nor stored. ``kept``: what waits for the broker is on a disk.
+    """Counts what was accepted and is neither answered nor stored.
 
     Asking waits for nothing, so that it can be asked while all else hangs.
     """
 
-    def __init__(self, *, kept: bool) -> None:
-        self._kept = kept
+    def __init__(self) -> None:
         self._frames: Counted | None = None
-        self._results: Depth | None = None
+        self._results: Waiting | None = None
         self.failed = False
         """Whether something failed that is no loss."""
 
-    def count(self, frames: Counted, results: Depth | None) -> None:
+    def count(self, frames: Counted, results: Waiting | None) -> None:
         """Count these from now on."""
         self._frames = frames
-        self._results = None if self._kept else results
+        self._results = results
 
     @property
     def lost(self) -> int:
         """How many frames were given up or still hang, and how many results wait in a memory that ends."""
         frames = self._frames.under_way + self._frames.given_up if self._frames else 0
-        return frames + (self._results.depth if self._results else 0)
+        return frames + (self._results.unstored if self._results else 0)
 
     @property
     def exit_code(self) -> int:

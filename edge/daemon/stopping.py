@@ -155,7 +155,10 @@ class LastResort:
             return
         threading.Thread(target=self._last_words, daemon=True).start()
         self._over.wait(LAST_WORDS_S)
-        self._end(self._exit_code())
+        code = 1
+        with suppress(RuntimeError):  # a collection that changes while it is counted
+            code = self._exit_code()
+        self._end(code)
 
     def _last_words(self) -> None:
         _log.critical("the stop hangs; the process ends now", extra={"part": self._doing(), "after_s": self._timeout_s})

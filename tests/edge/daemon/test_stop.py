@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import psutil
+import pytest
 
 from tests.daemon import RunningDaemon, running
 from tests.edge.daemon.test_run import RED, register
@@ -246,3 +247,13 @@ def test_systemd_is_told_why_nothing_serves(tmp_path: Path) -> None:
         service.until("READY=1")
         until(lambda: any("not ready; cannot read the registry" in line for line in service.lines), what="the reason")
         assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize(("store", "code"), [("disk", 0), ("memory", 1)])
+def test_results_that_the_broker_never_took(tmp_path: Path, store: str, code: int) -> None:
+    """On the disk they wait for the next start; those that were in memory only are told as lost."""
+    register(tmp_path, "1")
+    with running(tmp_path, mqtt=True, EDGE_MQTT__HOST="127.0.0.1", EDGE_MQTT__QUEUE_STORE=store) as daemon:
+        daemon.predict(RED)
+        assert daemon.stop() == code
+        assert any("lost" in record for record in daemon.logged()) == bool(code)

@@ -151,23 +151,18 @@ def test_a_stop_in_time_needs_no_last_resort() -> None:
 class Counts:
     """Frames and results, as a stop finds them."""
 
-    def __init__(self, *, under_way: int = 0, given_up: int = 0, depth: int = 0) -> None:
-        self.under_way, self.given_up, self.depth = under_way, given_up, depth
+    def __init__(self, *, under_way: int = 0, given_up: int = 0, unstored: int = 0) -> None:
+        self.under_way, self.given_up, self.unstored = under_way, given_up, unstored
 
 
 @pytest.mark.parametrize(
-    ("counts", "kept", "lost"),
-    [
-        (Counts(), True, 0),
-        (Counts(depth=5), True, 0),
-        (Counts(depth=5), False, 5),
-        (Counts(given_up=2, under_way=1, depth=5), True, 3),
-    ],
-    ids=["all answered", "stored on the disk", "only in memory", "given up or hanging"],
+    ("counts", "lost"),
+    [(Counts(), 0), (Counts(unstored=5), 5), (Counts(given_up=2, under_way=1, unstored=5), 8)],
+    ids=["all answered and stored", "only in memory", "given up or hanging too"],
 )
-def test_what_a_stop_loses(counts: Counts, kept: bool, lost: int) -> None:
+def test_what_a_stop_loses(counts: Counts, lost: int) -> None:
     """Accepted and neither answered nor stored is lost; what waits on the disk is not."""
-    losses = Losses(kept=kept)
+    losses = Losses()
     assert (losses.lost, losses.exit_code) == (0, 0)
     losses.count(counts, counts)
     assert (losses.lost, losses.exit_code) == (lost, 1 if lost else 0)
@@ -175,6 +170,6 @@ def test_what_a_stop_loses(counts: Counts, kept: bool, lost: int) -> None:
 
 def test_a_failure_without_a_loss_counts_too() -> None:
     """A server that ended by itself is no clean stop."""
-    losses = Losses(kept=True)
+    losses = Losses()
     losses.failed = True
     assert losses.exit_code == 1
