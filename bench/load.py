@@ -181,7 +181,7 @@ class _Crowd:
         return connection.status() if event & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR) else None
 
     def _ask_again(self, connection: _Connection, *, broken: bool) -> None:
-        if not broken and not (self._stubborn and (connection.closing or connection.left)):
+        if not broken and not (self._stubborn and connection.closing):
             self._ask(connection)
             return
         del self._connections[connection.socket.fileno()]
@@ -189,7 +189,8 @@ class _Crowd:
         self.join()
 
     def _ask(self, connection: _Connection) -> None:
-        connection.left, connection.received = memoryview(next(self._turns)), bytearray()
+        unsent = bytes(connection.left)  # of a request that was answered early; the server still reads it
+        connection.left, connection.received = memoryview(unsent + next(self._turns)), bytearray()
         connection.began = time.perf_counter()
         self._push(connection)
 

@@ -19,7 +19,7 @@ from edge.errors import OverloadedError, StoppingError
 ROUTES = {b"/v1/predict": "/v1/predict", b"/score": "/score"}
 """What is refused, with the name that the metrics have for it. Probes, status and metrics are always answered."""
 SERVICE_UNAVAILABLE = 503
-PER_S = 100.0
+PER_S = 50.0
 """Refusals a second."""
 AT_ONCE = 50
 """Refusals that may go out at once after a quiet time."""

@@ -10,6 +10,8 @@ from edge.predictor import Image
 
 PACE_WEIGHT = 0.1
 """Share of the newest picture in the moving average of the pace."""
+LARGEST_LEAP = 4.0
+"""A picture that was this many times slower than the average, or more, counts as so many times slower."""
 SHARE: Mapping[Priority, float] = {Priority.TRIGGER: 1.0, Priority.REQUEST: 0.9, Priority.STREAM: 0.5}
 """How much of the queue may be taken when a picture of that priority asks for room: the rest is kept for others."""
 SHORTEST_RETRY_S = 0.1
@@ -80,8 +82,13 @@ class Admission:
             self._open = False
 
     def note_pace(self, spent_s: float) -> None:
-        """Take into account that all workers together finished a picture every ``spent_s`` seconds."""
-        self._pace_s += PACE_WEIGHT * (spent_s - self._pace_s) if self._pace_s else spent_s
+        """Take into account that all workers together finished a picture every ``spent_s`` seconds.
+
+        A single picture that took very long counts as a somewhat slower one; many in a row are believed within a dozen.
+        """
+        if not self._pace_s:
+            self._pace_s = spent_s
+        self._pace_s += PACE_WEIGHT * (min(spent_s, LARGEST_LEAP * self._pace_s) - self._pace_s)
 
     def _check_room(self, size_bytes: int, priority: Priority) -> None:
         max_pictures, max_bytes = self._rooms[priority]

@@ -23,6 +23,8 @@ class _Answers(BaseHTTPRequestHandler):
         answer = str(len(body)).encode()
         self.send_response(int(self.path[1:]))
         self.send_header("Content-Length", str(len(answer)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(answer)
 
@@ -66,6 +68,23 @@ def test_a_server_that_hangs_up_ends_the_run() -> None:
     """A connection closed with a request under way is an error, not a quiet gap in the figures."""
     with _server() as port, pytest.raises(ConnectionError, match="closed a connection"):
         drive(port, [request("/hang-up", b"x")], clients=1, seconds=5, warmup_s=0.0)
+
+
+def test_a_stubborn_client_comes_again() -> None:
+    """Connections that are closed without an answer are counted, and made anew."""
+    with _server() as port:
+        load = drive(port, [request("/hang-up", b"x")], clients=3, seconds=0.3, warmup_s=0.0, stubborn=True)
+    assert load.broken > 3
+    assert (load.failed, load.good) == (0, 0)
+
+
+def test_a_stubborn_client_connects_anew_where_it_is_told_to() -> None:
+    """An answer that closes its connection is an answer."""
+    with _server() as port:
+        asked = request("/200", b"x", close=True)
+        load = drive(port, [asked], clients=3, seconds=0.3, warmup_s=0.0, gap_s=0.0, stubborn=True)
+    assert load.good > 3
+    assert (load.failed, load.broken) == (0, 0)
 
 
 def test_no_server_is_an_error() -> None:

@@ -76,6 +76,19 @@ def test_an_idle_worker_is_tried_however_slow_the_last_picture_was() -> None:
         slow.enter(1, REQUEST, 0.1)
 
 
+def test_one_picture_that_hung_for_a_moment_shuts_nobody_out() -> None:
+    """A stall of the machine says little about the pace; a slower model says it again with each picture."""
+    busy = admission(pictures=100, pace_s=0.01)
+    for _ in range(50):
+        busy.enter(1)
+    busy.note_pace(100.0)
+    busy.enter(1, REQUEST, 1.0)
+    for _ in range(20):
+        busy.note_pace(1.0)
+    with pytest.raises(OverloadedError):
+        busy.enter(1, REQUEST, 20.0)
+
+
 @pytest.mark.parametrize(("pace_s", "retry_s"), [(0.0, SHORTEST_RETRY_S), (0.2, 1.0), (1000.0, LONGEST_RETRY_S)])
 def test_the_time_to_come_again_is_honest_and_bounded(pace_s: float, retry_s: float) -> None:
     """As long as the present work takes; never a tight loop, never an hour."""
