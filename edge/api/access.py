@@ -4,6 +4,7 @@ A request passes in this order: is it for this server, may a browser send it, do
 known, may it do this, does it come too often.
 """
 
+import logging
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -22,7 +23,11 @@ from edge.tokens import SCOPES, Grant, KnownTokens, looks_minted
 
 STILL_GRANTED = "automl_edge.still_granted"
 """Where a request's scope (ASGI) keeps what :func:`still_granted` asks."""
+TOLD_PER_S = 1 / 60
+"""How often an address that tries many wrong tokens is named in the log."""
 ASK = "this route wants the header 'Authorization: Bearer <token>'"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class Guard:
         self._sites = Sites(access.names)
         self._rate = Rate(access.rate) if access.rate else None
         self._wrong = Rate(access.wrong_rate)
+        self._told = Rate(TOLD_PER_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI)."""
@@ -93,6 +99,8 @@ class Guard:
     def _wrong_token(self, address: str) -> Response:
         wait_s = self._wrong.take(address)
         if wait_s > 0:
+            if self._told.take(address) == 0:
+                log.warning("many wrong tokens come from one address", extra={"address": address})
             return _later(wait_s, "too many wrong tokens from this address")
         return _challenge(401, "this token is not known here", 'error="invalid_token"')
 

@@ -41,7 +41,7 @@ class HttpSection(Section):
     tokens_file: ConfigPath | None = None
     """Hashed tokens with scopes, made by `automl-edge token`; read again when it changes."""
     insecure: bool = False
-    """Allow to serve beyond loopback without a token, or without TLS."""
+    """Allow to serve beyond loopback without a token: anybody who reaches the device may then do everything."""
 
     @property
     def asks_for_token(self) -> bool:

@@ -173,11 +173,13 @@ def test_probes_and_pages_are_not_limited(serve: Serve, path: str) -> None:
     assert statuses(serve, Access(rate=0.001), *[{}] * 10, path=path) == [200] * 10
 
 
-def test_guessing_is_slowed_down(serve: Serve) -> None:
-    """Beyond the limit wrong tokens get 429; then not even the right one is tried."""
+def test_guessing_is_slowed_down(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """Beyond the limit wrong tokens get 429; then not even the right one is tried. The log names the address once."""
     access = Access(KnownTokens("secret"), wrong_rate=0.01)
     tried = [bearer("secret"), bearer("guess"), bearer("another"), bearer("secret")]
     assert statuses(serve, access, *tried) == [200, 401, 429, 429]
+    told = [record for record in caplog.records if record.name == "edge.api.access"]
+    assert [vars(record)["address"] for record in told] == ["127.0.0.1"]
 
 
 def test_who_has_a_minted_token_is_not_held_back_by_who_guesses_beside_it(serve: Serve, tmp_path: Path) -> None:
