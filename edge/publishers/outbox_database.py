@@ -201,17 +201,21 @@ class OutboxDatabase:
         elif (version, application) != (SCHEMA_VERSION, APPLICATION_ID) or not tables >= {"entries", "mark", "damaged"}:
             raise OutboxDamagedError(f"the outbox {self.path} is no outbox of this version (schema {version})")
 
-    def totals(self) -> Totals:
-        """Count what is there; every entry is looked at, and how the pages hang together."""
+    def check(self) -> None:
+        """Look at how all pages hang together."""
         with self._explained():
             verdict = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != b"ok":
+            raise OutboxDamagedError(f"the outbox {self.path} is damaged: {verdict.decode(errors='replace')}")
+
+    def totals(self) -> Totals:
+        """Count what is there."""
+        with self._explained():
             messages, newest, seq, put_at_ms, newest_id, size = self._connection.execute(
                 _TOTALS, (ENTRY_BYTES,)
             ).fetchone()
             marked = self._connection.execute("SELECT seq, newest_id, floor FROM mark").fetchone()
         try:
-            if verdict != b"ok":
-                raise ValueError(verdict.decode(errors="replace"))
             mark_seq, mark_id, floor = marked
             standing = Standing(Mark(max(seq or 0, mark_seq), max(newest_id or b"", mark_id).decode()), floor)
             return Totals(messages, size or 0, newest or 0, standing, put_at_ms or 0)

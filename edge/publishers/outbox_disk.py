@@ -68,6 +68,11 @@ class OutboxDisk:
         return database is None or (database.way == "frozen" and os.access(database.path.parent, os.W_OK))
 
     @property
+    def in_step(self) -> bool:
+        """Whether there is nothing that the file does not know."""
+        return not self._unwritten and not self._gone
+
+    @property
     def unwritten(self) -> list[Queued]:
         """What is only in memory, in order, with records that take the place of something in the file."""
         return sorted(self._unwritten.values(), key=lambda queued: queued.id)
@@ -99,7 +104,7 @@ class OutboxDisk:
 
     def flush(self, standing: Standing) -> bool:
         """Write what the file does not know, at most CHUNK entries; tell whether it knows all now."""
-        if not self._unwritten and not self._gone:
+        if self.in_step:
             if self.problem is not None and self.due:
                 self.probe(standing)
             return True

@@ -83,6 +83,7 @@ def _other_ways(path: Path) -> Sequence[Way]:
 def _opened(path: Path, sync: Sync, way: Way) -> tuple[OutboxDatabase, Totals]:
     database = OutboxDatabase(path, sync=sync, way=way)
     try:
+        database.check()
         return database, database.totals()
     except StoreError:
         database.close()

@@ -19,6 +19,7 @@ from edge.publishers.outbox_database import ENTRY_COLUMNS, MARK_COLUMNS, OutboxD
 from edge.publishers.pages import NotARowError, Pages, Place, Value, open_pages, row, row_places
 
 CHUNK = 500
+MARK_ROW = 1
 WAL = "-wal"
 SIDE_FILES = (WAL, "-shm", "-journal")
 NOTHING = Standing()
@@ -110,8 +111,7 @@ def _read(path: Path, files: ExitStack) -> tuple[int, Iterator[Queued]]:
     wal = files.enter_context(wal_path.open("rb")) if wal_path.exists() else None
     pages = open_pages(database, wal)
     places = sorted(row_places(pages))
-    rows = ((id_, _values(pages, place)) for id_, place in places)
-    floor = max((_floor(id_, values) for id_, values in rows), default=0)
+    floor = max((_floor(_values(pages, place)) for id_, place in places if id_ == MARK_ROW), default=0)
     return floor, _entries(pages, places)
 
 
@@ -133,9 +133,9 @@ def _values(pages: Pages, place: Place) -> tuple[Value, ...]:
         return ()
 
 
-def _floor(id_: int, values: Sequence[Value]) -> int:
+def _floor(values: Sequence[Value]) -> int:
     """Return what the row of the mark says of numbers that have left; 0 for any other row."""
-    if id_ != 1 or len(values) != len(MARK_COLUMNS):
+    if len(values) != len(MARK_COLUMNS):
         return 0
     floor = values[MARK_COLUMNS.index("floor")]
     return floor if isinstance(floor, int) else 0

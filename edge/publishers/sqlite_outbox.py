@@ -319,7 +319,8 @@ class SqliteOutbox:
         self._head.clear()
         self._loaded = self._seq_before = self._id_before = 0
         self._damaged_at = None
-        self._counted = False
+        self._counted = self._disk.in_step
+        self._fill.count(opened.totals.messages, opened.totals.bytes, ())
         self._disk.probe(self._standing())
         while not self._flush() and self._disk.problem is None:
             pass

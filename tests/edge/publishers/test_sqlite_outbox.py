@@ -300,6 +300,20 @@ def test_damage_that_shows_while_it_runs_does_not_stop_it(path: Path, opened: Ma
     assert outbox.status().problem is None
 
 
+@pytest.mark.parametrize("moved", [(), ("outbox.db-wal",), ("outbox.db-wal", "outbox.db")])
+def test_a_kill_while_a_damaged_file_is_set_aside_loses_nothing(
+    path: Path, opened: MakeOutbox, moved: tuple[str, ...]
+) -> None:
+    """The fresh file is complete, the damaged one is still there, in part or whole: the next start goes on."""
+    filled(opened(), *range(1, 51)).close()
+    path.rename(path.with_name("outbox.db.salvaged"))
+    for name in ("outbox.db", "outbox.db-wal"):
+        if name not in moved:
+            path.with_name(name).write_bytes(b"damaged")
+    assert contents(opened()) == list(range(1, 51))
+    assert not path.with_name("outbox.db.salvaged").exists()
+
+
 # What becomes of a disk that refuses
 
 
