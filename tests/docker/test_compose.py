@@ -166,7 +166,11 @@ def test_daemon_and_broker_trust_each_other(made: Made, broker_port: int, tmp_pa
         viewer = client(broker_port, made, "viewer", access["broker password"])
         topics: list[str] = []
         viewer.on_message = lambda _c, _u, message: topics.append(message.topic)
-        viewer.on_connect = lambda *_: None if viewer.subscribe("automl-edge/#") else None
+
+        def subscribe(*_: object) -> None:
+            viewer.subscribe("automl-edge/#")
+
+        viewer.on_connect = subscribe
         viewer.loop_start()
         until(lambda: "automl-edge/press-7/state" in topics, what="the state")
         viewer.publish("automl-edge/press-7/cmd/reload", b'{"id": "no"}', 1)
