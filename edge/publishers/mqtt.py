@@ -33,7 +33,7 @@ BRIEF_S = 5.0
 """A connection that ends sooner does not count as a recovery: the next wait is longer still."""
 REST_S = 0.005
 """How long what comes may wait for more to come; the first after a pause is handled at once."""
-REPLAY_PER_S = 2000
+REPLAY_PER_S = 1500
 """How many results a second, at most, are sent of those that had waited; more would slow down the pictures' work."""
 
 log = logging.getLogger(__name__)

@@ -102,8 +102,12 @@ class OutboxDisk:
             content = queued.content
             self._gone[queued.id] = content if isinstance(content, Message) else None
 
-    def flush(self, standing: Standing) -> bool:
-        """Write what the file does not know, at most CHUNK entries; tell whether it knows all now."""
+    def flush(self, standing: Standing, *, deletes: bool = True) -> bool:
+        """Write what the file does not know, at most CHUNK entries; tell whether it knows all now.
+
+        ``deletes`` False leaves what has left in the file for now: deleting touches many pages, and is cheap only for
+        many entries at once.
+        """
         if self.in_step:
             if self.problem is not None and self.due:
                 self.probe(standing)
@@ -113,12 +117,12 @@ class OutboxDisk:
         chunk = list(islice(self._unwritten.values(), CHUNK))
         whole = len(chunk) == len(self._unwritten)
         try:
-            self._write(self._database, chunk, self._gone if whole else (), standing)
+            self._write(self._database, chunk, self._gone if whole and deletes else (), standing)
         except StoreError as exc:
             self.refuse(exc)
             return False
-        self._known(chunk, whole=whole)
-        return whole
+        self._known(chunk, whole=whole, deleted=whole and deletes)
+        return self.in_step
 
     def _write(self, database: OutboxDatabase, chunk: list[Queued], gone: Iterable[int], standing: Standing) -> None:
         try:
@@ -129,12 +133,14 @@ class OutboxDisk:
             database.checkpoint()  # what the log takes can be used again
             database.write(chunk, gone, standing)
 
-    def _known(self, chunk: list[Queued], *, whole: bool) -> None:
+    def _known(self, chunk: list[Queued], *, whole: bool, deleted: bool) -> None:
         self.written += len(chunk)
-        self.stored = max(self.stored, max((queued.id for queued in chunk), default=0))
+        for queued in chunk:
+            self.stored = max(self.stored, queued.id)
+        if deleted:
+            self._gone.clear()
         if whole:
             self._unwritten.clear()
-            self._gone.clear()
         else:
             for queued in chunk:
                 del self._unwritten[queued.id]

@@ -106,7 +106,7 @@ class SqliteOutbox:
             self._disk.put(queued)
             self._fill.add(message)
             self._bound()
-            self._flush()
+            self._disk.flush(self._standing(), deletes=False)
             if self._disk.problem is not None or self._reserve.exceeded(self._numbering.seq, self._newest):
                 self._reserve.note(self._high_water())
             elif self._reserve.low(self._numbering.seq, self._newest):
@@ -116,11 +116,16 @@ class SqliteOutbox:
         """Drop what is too much or too old."""
         if self._limits.max_age_s:
             born_ms = self._now_ms() - self._limits.max_age_s * 1e3
-            while (oldest := self._oldest_message()) and PLAUSIBLE_MS < oldest.put_at_ms < born_ms:
-                self._drop("too-old")
+            first = self._head.next
+            if first is None or first.put_at_ms < born_ms:
+                self._expire(born_ms)
         if self._limits.full == "drop-oldest":
             while self._fill.too_much and self._drop("full"):
                 pass
+
+    def _expire(self, born_ms: float) -> None:
+        while (oldest := self._oldest_message()) and PLAUSIBLE_MS < oldest.put_at_ms < born_ms:
+            self._drop("too-old")
 
     def _oldest_message(self) -> Queued | None:
         while (oldest := self._head.oldest_message()) is None and self._load():
