@@ -16,6 +16,8 @@ HEAD_END = b"\r\n\r\n"
 LENGTH = b"\r\ncontent-length: "
 MAX_CONNECTIONS = 2400
 TICK_S = 0.005
+REUSE_S = 15.0
+"""A connection that was idle for longer is not used again: the server may be about to close it (after 30 s)."""
 FORGET_S = 20.0
 """How long an answer is awaited after the end."""
 
@@ -78,7 +80,7 @@ class Flood:
 
     def _send_due(self, count: int) -> None:
         for _ in range(count):
-            caller = self._idle.pop() if self._idle else self._call()
+            caller = self._kept() or self._call()
             if caller is None:
                 self.found.held_back += 1
                 continue
@@ -87,6 +89,15 @@ class Flood:
             caller.left, caller.received = memoryview(self._request), bytearray()
             self._busy[caller.socket.fileno()] = caller
             self._push(caller)
+
+    def _kept(self) -> _Caller | None:
+        """Return the connection that was used last of all that are idle, None where none was used lately."""
+        while self._idle:
+            caller = self._idle.pop()
+            if time.monotonic() - caller.began < REUSE_S:
+                return caller
+            self._close(caller)
+        return None
 
     def _call(self) -> _Caller | None:
         """Return a new connection, None where there are too many already."""

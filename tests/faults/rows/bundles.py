@@ -23,7 +23,7 @@ from tests.faulty import CRASHES_HERE, make_crashing, make_slow
 from tests.mosquitto import Mosquitto, free_port, until
 
 TITLE = "bad bundles"
-ROUNDS = 10
+ROUNDS = 5
 LOAD_TIMEOUT_S = 3.0
 TOLD_S = 30.0
 """How long it may take until everyone was told; a bundle that is slow to load is given up before."""

@@ -25,8 +25,8 @@ LONGEST_S = 2.0
 """The longest that an honest client may wait meanwhile."""
 SLOWER = 3.0
 MEMORY_MIB = 48.0
-THREADS = 8
-"""Allowed growth of threads: files are sent by a pool of worker threads, which starts with the first of them."""
+THREADS = 42
+"""Allowed growth of threads: files are sent by a pool of at most 40, which start when they are first needed."""
 POST = b"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n"
 ASSET = b"GET /docs-assets/swagger-ui-bundle.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
