@@ -31,8 +31,10 @@ GOODBYE_S = 1.0
 """How long, at most, the offline state may take to be acknowledged at closing."""
 BRIEF_S = 5.0
 """A connection that ends sooner does not count as a recovery: the next wait is longer still."""
-REST_S = 0.005
+REST_S = 0.02
 """How long what comes may wait for more to come; the first after a pause is handled at once."""
+FULL_REST_S = 0.005
+"""The same while as many as may be are on their way, so that more is waiting."""
 REPLAY_PER_S = 1500
 """How many results a second, at most, are sent of those that had waited; more would slow down the pictures' work."""
 
@@ -266,7 +268,8 @@ class MqttPublisher:
         What had waited for the connection is paced beside that.
         """
         now = time.monotonic()
-        until = self._rested_at + max(REST_S, self._window.replayed / REPLAY_PER_S)
+        rest_s = FULL_REST_S if self._window.full else REST_S
+        until = self._rested_at + max(rest_s, self._window.replayed / REPLAY_PER_S)
         if now < until:
             self._closing.wait(until - now)
         self._rested_at = time.monotonic()

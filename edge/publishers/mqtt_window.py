@@ -47,6 +47,11 @@ class Window:
             )
 
     @property
+    def full(self) -> bool:
+        """Whether as many as may be are on their way."""
+        return len(self._on_their_way) >= self._size
+
+    @property
     def overdue_at(self) -> float | None:
         """When (monotonic) a broker that acknowledges nothing will have had its time; None where nothing is sent."""
         return self._moved_at + self._longest_s if self._on_their_way else None
