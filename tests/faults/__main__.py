@@ -13,8 +13,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Self
 
 from bench.report import machine
 from tests.faults import rows
@@ -29,16 +30,19 @@ TAIL_LINES = 12
 
 
 def main() -> int:
-    """Run the rows one after the other."""
+    """Run the rows one after the other, and those that disturb and are disturbed by nobody beside them."""
     signal.signal(signal.SIGTERM, end)
     asked = _arguments()
+    names = asked.row or rows.names()
     form = "full" if asked.full else "short"
     tallies: list[Tally] = []
-    for name in asked.row or rows.names():
-        began = time.monotonic()
-        tallies += run_row(name, form, asked.seed)
-        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-        _save(tallies, asked.output)
+    with ExitStack() as stack:
+        beside = {name: stack.enter_context(Running(name, form, asked.seed)) for name in names if rows.beside(name)}
+        for name in [*(name for name in names if name not in beside), *beside]:
+            row = beside.get(name) or stack.enter_context(Running(name, form, asked.seed))
+            tallies += row.tallies()
+            print(f"{name}: {row.spent_s:.0f} s", file=sys.stderr, flush=True)
+            _save(tallies, asked.output)
     print(table(tallies))
     if asked.page:
         text = f"{_circumstances(asked)}\n\n{markdown(tallies)}"
@@ -64,50 +68,62 @@ def _circumstances(asked: argparse.Namespace) -> str:
     return f"Seed {asked.seed}, {form}, {where['taken_at']}, on\n{device}."
 
 
-def run_row(name: str, form: str, seed: int) -> Sequence[Tally]:
-    """Run one row in a process group of its own, of which nothing stays; its files stay where it failed."""
-    folder = Path(tempfile.mkdtemp(prefix=f"automl-edge-{name}-"))
-    command = [sys.executable, "-m", "tests.faults.alone", name, str(folder), str(seed), form]
-    with (folder / "stderr").open("wb") as said:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=said, start_new_session=True)
-        ended = _wait(process, LIMIT_S[form])
-    tallies = _tallies(name, folder, ended)
-    if all(tally.passed for tally in tallies):
-        shutil.rmtree(folder, ignore_errors=True)
+class Running:
+    """A row in a process group of its own, of which nothing stays; its files stay where it failed."""
+
+    def __init__(self, name: str, form: str, seed: int) -> None:
+        self._name = name
+        self._limit_s = LIMIT_S[form]
+        self._began = time.monotonic()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"automl-edge-{name}-"))
+        command = [sys.executable, "-m", "tests.faults.alone", name, str(self._folder), str(seed), form]
+        with (self._folder / "stderr").open("wb") as said:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=said, start_new_session=True)
+        self.spent_s = 0.0
+        self._over = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End whatever the row has left running; once, as another group may have its number later."""
+        if self._over:
+            return
+        self._over = True
+        if self._process.poll() is None:
+            self._process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(TIDY_S)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def tallies(self) -> Sequence[Tally]:
+        """Wait for the row's end and return what it found."""
+        with self:
+            ended = self._wait()
+        self.spent_s = time.monotonic() - self._began
+        tallies = self._found(ended)
+        if all(tally.passed for tally in tallies):
+            shutil.rmtree(self._folder, ignore_errors=True)
+        else:
+            print(f"{self._name}: its files and logs stay in {self._folder}", file=sys.stderr)
         return tallies
-    print(f"{name}: its files and logs stay in {folder}", file=sys.stderr)
-    return tallies
 
-
-def _wait(process: "subprocess.Popen[bytes]", limit_s: float) -> str | None:
-    """Wait for a row's end; return what was wrong with it."""
-    try:
-        code = process.wait(limit_s)
-    except subprocess.TimeoutExpired:
-        return f"did not end within {limit_s:.0f} s"
-    else:
+    def _wait(self) -> str | None:
+        """Wait for the row's end; return what was wrong with it."""
+        try:
+            code = self._process.wait(max(0.0, self._began + self._limit_s - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return f"did not end within {self._limit_s:.0f} s"
         return None if code == 0 else f"ended with exit code {code}"
-    finally:
-        _end_group(process)
 
-
-def _end_group(process: "subprocess.Popen[bytes]") -> None:
-    """End whatever the row has left running."""
-    if process.poll() is None:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(TIDY_S)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _tallies(name: str, folder: Path, ended: str | None) -> Sequence[Tally]:
-    if ended is None:
-        return [from_json(found) for found in json.loads((folder / TALLIES).read_text())]
-    tail = (folder / "stderr").read_text(errors="replace").splitlines()[-TAIL_LINES:]
-    print("\n".join([f"{name} {ended}:", *tail]), file=sys.stderr)
-    return [crashed(rows.row(name).TITLE, f"{ended}; {tail[-1] if tail else 'it said nothing'}")]
+    def _found(self, ended: str | None) -> Sequence[Tally]:
+        if ended is None:
+            return [from_json(found) for found in json.loads((self._folder / TALLIES).read_text())]
+        tail = (self._folder / "stderr").read_text(errors="replace").splitlines()[-TAIL_LINES:]
+        print("\n".join([f"{self._name} {ended}:", *tail]), file=sys.stderr)
+        return [crashed(rows.row(self._name).TITLE, f"{ended}; {tail[-1] if tail else 'it said nothing'}")]
 
 
 def _save(tallies: Sequence[Tally], output: Path) -> None:

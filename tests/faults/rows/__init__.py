@@ -29,3 +29,8 @@ def names() -> list[str]:
 def row(name: str) -> Row:
     """Return a row's module."""
     return cast("Row", import_module(f"{__name__}.{name}"))
+
+
+def beside(name: str) -> bool:
+    """Tell whether a row may run beside the others: it needs little of the machine and judges no moment."""
+    return bool(getattr(row(name), "BESIDE", False))
