@@ -14,7 +14,8 @@ HOST = "127.0.0.1"
 CHUNK_BYTES = 1 << 16
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"\r\ncontent-length: "
-MAX_CONNECTIONS = 2400
+MAX_CONNECTIONS = 2000
+"""Below ``http.max_connections``: who comes above it is turned away for another reason than the load."""
 TICK_S = 0.005
 REUSE_S = 15.0
 """A connection that was idle for longer is not used again: the server may be about to close it (after 30 s)."""

@@ -27,9 +27,10 @@ FLOOD_S = 60
 FACTOR = 10
 LEAST_FACTOR = 5.0
 """What must really have been sent for the row to mean anything, as a multiple of what the daemon can take."""
-SLOWNESS = 24
-DEADLINE_S = 10.0
-SLACK_S = 2.0
+SLOWNESS = 200
+"""Some 50 pictures a second: ten times as many are no work for who sends them, though each refusal is held back."""
+DEADLINE_S = 5.0
+SLACK_S = 3.0
 CALM_S = 2.0
 WATCH_S = 20.0
 RECOVERED = 1.5
@@ -38,8 +39,8 @@ PEAK_MIB = 256.0
 """Allowed growth at the peak: 2,048 connections with a request each, and a full queue."""
 AFTER_MIB = 64.0
 THREADS = 2
-TRIGGER_RATE = 5.0
-STREAM_FPS = 20.0
+TRIGGER_RATE = 2.0
+STREAM_FPS = 5.0
 
 
 @dataclass
