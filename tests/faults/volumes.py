@@ -47,6 +47,11 @@ def mount_again(folder: Path) -> None:
     _mount("-o", "loop", str(folder.with_name(f"{folder.name}.img")), str(folder))
 
 
+def settle(folder: Path) -> None:
+    """Have everything that was written to a volume reach its disk, as it does within seconds by itself."""
+    subprocess.run(["sync", "--file-system", str(folder)], check=True, capture_output=True)
+
+
 def turn_read_only(folder: Path) -> None:
     """Let a disk volume fail: from now on every write is refused, also to files that are open."""
     subprocess.run(["mount", "-o", "remount,abort", str(folder)], check=False, capture_output=True)
