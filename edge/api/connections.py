@@ -57,11 +57,11 @@ class Parting(asyncio.Protocol):
         self._left_bytes = PARTING_BYTES
         self._timer = loop.call_later(house.bounds.parting_s, transport.abort)
         transport.set_protocol(self)
+        transport.write(word)
         if len(self._partings) >= house.bounds.max_partings:
-            transport.abort()
+            transport.close()  # without waiting for the client: the word may be lost to a reset, but mostly is not
             return
         self._partings.add(self)
-        transport.write(word)
         if transport.can_write_eof():
             transport.write_eof()
 
