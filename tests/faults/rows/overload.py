@@ -31,6 +31,8 @@ SLOWNESS = 200
 """Some 50 pictures a second: ten times as many are no work for who sends them, though each refusal is held back."""
 DEADLINE_S = 5.0
 SLACK_S = 3.0
+FILLED_S = 1.5
+"""From then on the queue is full, and who goes first can be seen."""
 CALM_S = 2.0
 WATCH_S = 20.0
 RECOVERED = 1.5
@@ -109,7 +111,7 @@ def _flooded(scale: Scale, daemon: RunningDaemon, broker_port: int, listener: Li
         flood = Flood(daemon.port, REQUEST, FACTOR * capacity)
         with Peak(daemon.process.pid) as peak:
             found = flood.run(scale.of(FLOOD_S))
-        waits = _waits(listener, began, began + timedelta(seconds=scale.of(FLOOD_S)))
+        waits = _waits(listener, began + timedelta(seconds=FILLED_S), began + timedelta(seconds=scale.of(FLOOD_S)))
         recovery_s = _recovery_s(probe, flood.ended, calm_s or 0.0)
     until(lambda: _triggers(listener) >= len(camera.owed), within_s=30, what="the triggers' results")
     more, after = growth(daemon.process.pid, before, memory_mib=AFTER_MIB, threads=THREADS, files=4)
