@@ -141,6 +141,13 @@ class Mosquitto:
         self._password_lines()
         self.reload()
 
+    def revive(self) -> bool:
+        """Start the broker again where it has ended by itself, as mosquitto 2.0.11 now and then does at a reload."""
+        ended = self._process is not None and self._process.poll() is not None
+        if ended:
+            self.start()
+        return ended
+
     def stop(self) -> None:
         """End the broker; no error where it does not run."""
         if self._process is not None:

@@ -14,6 +14,8 @@ TIMES = 20
 RECOVERY_S = 3.0
 """The promise: this long after the broker is back, at most, results arrive again."""
 CALM_S = 0.4
+RELOAD_S = 0.1
+"""A broker that does not survive reading its files again is gone by then."""
 LONG_S, LONG_EVERY = 20.0, 10
 """Each so many faults, one lasts long enough for all patience to run out."""
 
@@ -42,11 +44,17 @@ def _start_without_state(bed: Testbed) -> None:
     bed.broker.start()
 
 
+def _let_in(bed: Testbed) -> None:
+    bed.broker.change_password("edge", "right")
+    time.sleep(RELOAD_S)
+    bed.broker.revive()
+
+
 FAULTS = (
     Fault("broker SIGKILLed", lambda bed: bed.broker.kill(), lambda bed: bed.broker.start()),
     # longer than the keepalive sometimes, so that the daemon gives the connection up
     Fault("broker frozen", lambda bed: bed.broker.freeze(), lambda bed: bed.broker.thaw(), longest_s=5.0),
-    Fault("broker refusing", _lock_out, lambda bed: bed.broker.change_password("edge", "right"), protocol="5"),
+    Fault("broker refusing", _lock_out, _let_in, protocol="5"),
     Fault("broker restarted without its state", lambda bed: bed.broker.kill(), _start_without_state, protocol="5"),
     Fault("network cut", lambda bed: bed.proxy.refuse(), lambda bed: bed.proxy.mend(), protocol="5"),
     Fault("network silent", lambda bed: bed.proxy.black_hole(), lambda bed: bed.proxy.mend(), longest_s=5.0),
