@@ -23,13 +23,13 @@ class Ids:
     """Gives each result its id. Thread-safe.
 
     Ids rise in the order in which they are given, also where the clock jumps back and after a restart: ``after`` is the
-    newest id that was ever given. A frame with an identity gets the same id each time, made of the time of its capture
-    and its identity.
+    newest id that was ever given; one that is no ULID counts for nothing. A frame with an identity gets the same id
+    each time, made of the time of its capture and its identity.
     """
 
     def __init__(self, *, after: str = "", wall_ms: Callable[[], int] = _wall_ms) -> None:
         self._wall_ms = wall_ms
-        self._last = int(ULID.from_str(after)) if after else 0
+        self._last = _number(after)
         self._lock = threading.Lock()
 
     def of(self, frame: Frame) -> str:
@@ -41,6 +41,13 @@ class Ids:
         with self._lock:
             self._last = max(self._last + 1, fresh)
             return str(ULID.from_int(self._last))
+
+
+def _number(id_: str) -> int:
+    try:
+        return int(ULID.from_str(id_))
+    except ValueError:
+        return 0  # none was given yet, or the disk changed it
 
 
 def _derived(captured_at: datetime, source: str, identity: bytes) -> str:

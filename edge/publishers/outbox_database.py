@@ -1,20 +1,19 @@
 """The outbox's file: a SQLite database in WAL mode. What SQLite and the disk say is translated here.
 
-Rule: a commit is in the file when ``write`` returns, so that it outlives the process however it ends. Each entry has a
-checksum over all that it says.
+Rule: a commit is in the file when ``write`` returns, so that it outlives the process however it ends.
 """
 
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from edge.errors import StoreError
 from edge.ports import Mark
-from edge.publishers.outbox import ENTRY_BYTES, Dropped, Message, Queued, Reason
+from edge.publishers.outbox import ENTRY_BYTES, Queued
+from edge.publishers.outbox_rows import Damaged, Furthest, Row, damaged, from_row, furthest, to_row
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x61656F62
@@ -40,19 +39,19 @@ CREATE TABLE damaged (
 );
 INSERT INTO mark VALUES (1, 0, x'', 0);
 """
-ENTRY_COLUMNS = ("id", "seq", "last_seq", "put_at_ms", "reason", "newest_id", "topic", "payload", "checksum")
 MARK_COLUMNS = ("one", "seq", "newest_id", "floor")
 _WRITE = "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _LOAD = "SELECT * FROM entries WHERE id > ? ORDER BY id LIMIT ?"
 _STAND = "UPDATE mark SET seq = ?, newest_id = ?, floor = ?"
 _TOTALS = """
-SELECT count(*) FILTER (WHERE last_seq = 0), max(id), max(max(seq, last_seq)), max(put_at_ms), max(newest_id),
+SELECT count(*) FILTER (WHERE last_seq = 0), max(id),
   sum(length(topic) + length(payload) + ?) FILTER (WHERE last_seq = 0) FROM entries
 """
+_FURTHEST = "SELECT max(max(seq, last_seq)), max(put_at_ms), max(newest_id) FROM entries"
+_ENTRIES = "SELECT * FROM entries ORDER BY id"
+_NEWEST = "SELECT * FROM entries ORDER BY id DESC LIMIT 1"
 _SET_ASIDE = "INSERT INTO damaged SELECT NULL, datetime('now'), * FROM entries WHERE id = ?"
 _TRIM_ASIDE = "DELETE FROM damaged WHERE number <= (SELECT max(number) FROM damaged) - ?"
-
-Row = tuple[int, int, int, int, bytes, bytes, bytes, bytes, int]
 
 _DAMAGED_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
 _PASSING = frozenset(
@@ -108,54 +107,6 @@ class Totals:
     put_at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Damaged:
-    """An entry that is not what was written. ``claimed_seq`` is what it says of itself; a record's ``size`` is 0."""
-
-    id: int
-    claimed_seq: int
-    size: int
-
-
-def checksum(row: Row) -> int:
-    """Return the CRC-32 of all that an entry says."""
-    id_, seq, last_seq, put_at_ms, reason, newest_id, topic, payload, _ = row
-    head = b"%d %d %d %d %b %b %b" % (id_, seq, last_seq, put_at_ms, reason, newest_id, topic)
-    return zlib.crc32(payload, zlib.crc32(head))
-
-
-def to_row(queued: Queued, newest_id: bytes) -> Row:
-    """Return an entry as it is written."""
-    content = queued.content
-    row: Row
-    if isinstance(content, Message):
-        row = (queued.id, content.seq, 0, queued.put_at_ms, b"", newest_id, content.topic.encode(), content.payload, 0)
-    else:
-        reason = content.reason.encode()
-        row = (queued.id, content.first_seq, content.last_seq, queued.put_at_ms, reason, newest_id, b"", b"", 0)
-    return (*row[:-1], checksum(row))
-
-
-def from_row(row: Sequence[Any]) -> Queued | None:
-    """Return what was written, None where the row is not that."""
-    try:
-        entry = cast("Row", tuple(row))
-        if checksum(entry) != entry[-1]:
-            return None
-        id_, seq, last_seq, put_at_ms, reason, _, topic, payload, _ = entry
-        if last_seq:
-            return Queued(id_, Dropped(seq, last_seq, cast("Reason", reason.decode())), put_at_ms)
-        return Queued(id_, Message(topic.decode(), payload, seq), put_at_ms)
-    except (TypeError, ValueError):  # a number where bytes belong, or the reverse
-        return None
-
-
-def _damaged(row: Sequence[Any]) -> Damaged:
-    id_, seq, last_seq, _, _, _, topic, payload, _ = row
-    texts = sum(len(text) for text in (topic, payload) if isinstance(text, bytes))
-    return Damaged(id_, seq if isinstance(seq, int) else 0, 0 if last_seq else texts + ENTRY_BYTES)
-
-
 class OutboxDatabase:
     """One open file. Methods are for one thread at a time, but for ``checkpoint``.
 
@@ -209,18 +160,24 @@ class OutboxDatabase:
             raise OutboxDamagedError(f"the outbox {self.path} is damaged: {verdict.decode(errors='replace')}")
 
     def totals(self) -> Totals:
-        """Count what is there."""
+        """Count what is there. What a damaged entry says of numbers, ids and times counts for nothing."""
         with self._explained():
-            messages, newest, seq, put_at_ms, newest_id, size = self._connection.execute(
-                _TOTALS, (ENTRY_BYTES,)
-            ).fetchone()
-            marked = self._connection.execute("SELECT seq, newest_id, floor FROM mark").fetchone()
+            messages, newest, size = self._connection.execute(_TOTALS, (ENTRY_BYTES,)).fetchone()
+            mark_seq, mark_id, floor = self._connection.execute("SELECT seq, newest_id, floor FROM mark").fetchone()
+            seq, put_at_ms, newest_id = self._furthest()
         try:
-            mark_seq, mark_id, floor = marked
-            standing = Standing(Mark(max(seq or 0, mark_seq), max(newest_id or b"", mark_id).decode()), floor)
-            return Totals(messages, size or 0, newest or 0, standing, put_at_ms or 0)
+            mark = Mark(max(seq, mark_seq), max(newest_id, mark_id).decode())
+            return Totals(messages, size or 0, newest or 0, Standing(mark, min(floor, mark.seq)), put_at_ms)
         except (TypeError, ValueError) as exc:
             raise OutboxDamagedError(f"the outbox {self.path} is damaged: {exc}") from exc
+
+    def _furthest(self) -> Furthest:
+        """Return the newest number, time and id of good entries. Mostly the newest entry vouches for all three."""
+        claimed = self._connection.execute(_FURTHEST).fetchone()
+        last = self._connection.execute(_NEWEST).fetchone()
+        if last is not None and furthest([last]) == claimed:
+            return cast("Furthest", claimed)
+        return furthest(self._connection.execute(_ENTRIES))
 
     def write(self, writes: Sequence[Queued], deletes: Iterable[int], standing: Standing) -> None:
         """Write and delete entries in one transaction. ``standing`` is remembered when entries are deleted."""
@@ -254,7 +211,7 @@ class OutboxDatabase:
         """Return up to ``limit`` entries with an id above ``after``, in order."""
         with self._explained():
             rows = self._connection.execute(_LOAD, (after, limit)).fetchall()
-        return [from_row(row) or _damaged(row) for row in rows]
+        return [from_row(row) or damaged(row) for row in rows]
 
     def set_aside(self, id_: int) -> None:
         """Copy a damaged entry to where it no longer matters."""

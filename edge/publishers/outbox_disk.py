@@ -14,7 +14,6 @@ from itertools import islice
 from edge.errors import StoreError
 from edge.publishers.outbox import Message, Queued
 from edge.publishers.outbox_database import (
-    Damaged,
     OutboxDamagedError,
     OutboxDatabase,
     OutboxRefusedError,
@@ -22,6 +21,7 @@ from edge.publishers.outbox_database import (
     Totals,
 )
 from edge.publishers.outbox_opening import Opened
+from edge.publishers.outbox_rows import Damaged
 
 CHUNK = 500
 """How many entries that the disk did not take are written at once, so that others wait only shortly."""

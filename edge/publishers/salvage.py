@@ -15,7 +15,8 @@ from pathlib import Path
 from edge.errors import StoreError
 from edge.ports import Mark
 from edge.publishers.outbox import Dropped, Message, Queued, numbers
-from edge.publishers.outbox_database import ENTRY_COLUMNS, MARK_COLUMNS, OutboxDatabase, Standing, from_row
+from edge.publishers.outbox_database import MARK_COLUMNS, OutboxDatabase, Standing
+from edge.publishers.outbox_rows import ENTRY_COLUMNS, from_row
 from edge.publishers.pages import NotARowError, Pages, Place, Value, open_pages, row, row_places
 
 CHUNK = 500

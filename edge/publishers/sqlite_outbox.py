@@ -16,10 +16,11 @@ from edge.publishers.high_water import HighWater, Reserve, State
 from edge.publishers.numbering import Numbering
 from edge.publishers.outbox import Dropped, Limits, Message, OutboxStatus, Queued, Reason, numbers
 from edge.publishers.outbox_clock import PLAUSIBLE_MS
-from edge.publishers.outbox_database import Damaged, Standing, Sync
+from edge.publishers.outbox_database import Standing, Sync
 from edge.publishers.outbox_disk import OutboxDisk
 from edge.publishers.outbox_fill import Fill, refused
 from edge.publishers.outbox_opening import Opened, open_file
+from edge.publishers.outbox_rows import Damaged
 from edge.publishers.outbox_start import begin
 from edge.publishers.waiting import Waiting
 

@@ -40,3 +40,8 @@ def test_the_same_picture_gets_the_same_id() -> None:
 def test_a_time_that_no_id_can_hold_is_moved_to_the_nearest() -> None:
     """Files dated before 1970 get ids too."""
     assert Ids().of(frame(b"a", at=datetime(1960, 1, 1, tzinfo=UTC))).startswith("0000000000")
+
+
+def test_a_newest_id_that_the_disk_changed_stops_nothing() -> None:
+    """Ids are made of the present time then."""
+    assert Ids(after="~1KAJZ00000000000000000000", wall_ms=lambda: 1_700_000_000_000).of(frame()) > "01HF"

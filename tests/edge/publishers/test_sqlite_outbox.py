@@ -258,6 +258,33 @@ def test_an_entry_that_changed_on_the_disk_is_found_set_aside_and_named(path: Pa
     assert contents(opened()) == [1, 2, (3, 3), 4, (5, 5)]
 
 
+@pytest.mark.parametrize(
+    ("column", "value"), [("seq", 1 << 50), ("last_seq", 1 << 50), ("put_at_ms", 1 << 60), ("newest_id", b"~")]
+)
+def test_what_a_damaged_entry_claims_decides_nothing_for_the_others(
+    column: str, value: object, path: Path, opened: MakeOutbox
+) -> None:
+    """Neither numbers nor time leap ahead, and no good result counts as too old."""
+    filled(opened(), *range(1, 6)).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"UPDATE entries SET {column} = ? WHERE seq = 3", (value,))
+        connection.commit()
+    outbox = opened(Limits(max_age_s=3600))
+    assert outbox.mark == Mark(5)
+    assert contents(outbox) == [1, 2, (3, 3), 4, 5]
+
+
+def test_the_number_of_a_damaged_newest_entry_is_not_given_again(path: Path, opened: MakeOutbox) -> None:
+    """Whatever it claims: it is named, also where only the entries tell how far the numbers went."""
+    copy = killed_copy(path, filled(opened(), *range(1, 6)))
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.execute("UPDATE entries SET seq = 2 WHERE seq = 5")
+        connection.commit()
+        outbox = SqliteOutbox(copy)
+    assert (outbox.mark, told(outbox)) == (Mark(5), [1, 2, 3, 4, 5])
+    outbox.close()
+
+
 def test_a_log_that_is_gone_is_noticed(path: Path, opened: MakeOutbox) -> None:
     """What was only in it is named, and its numbers are not given again."""
     left = killed_copy(path, filled(opened(), *range(1, 51)))
