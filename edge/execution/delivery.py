@@ -1,10 +1,11 @@
 """The one way in for every protocol: a frame becomes a numbered result for its sender, publishers and observers."""
 
+import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from edge.errors import InferenceError, InputError, StoppingError
@@ -12,6 +13,8 @@ from edge.execution.ids import Ids
 from edge.execution.tally import Tally
 from edge.ports import Executor, Frame, Mark, Observer, Priority, Publisher, Witness
 from edge.results import Failure, ModelRef, Outcome, Result, Timing
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -158,12 +161,14 @@ class Delivery:
         else:
             result = self._result(frame, outcome, 0)
         for observer in self._observers:
-            observer(result)
+            with _beside():
+                observer(result)
         return result
 
     def _show(self, frame: Frame, outcome: Outcome) -> None:
         for witness in self._witnesses:
-            witness(frame, outcome)
+            with _beside():
+                witness(frame, outcome)
 
     def _result(self, frame: Frame, outcome: Outcome, seq: int) -> Result:
         return Result(
@@ -176,3 +181,12 @@ class Delivery:
             name=frame.name,
             correlation_id=frame.correlation_id,
         )
+
+
+@contextmanager
+def _beside() -> Iterator[None]:
+    """Keep the fault of somebody who only looks on from those who wait for the result."""
+    try:
+        yield
+    except Exception:
+        log.exception("a result goes on, though one that is shown it failed")

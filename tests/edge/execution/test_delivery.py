@@ -212,6 +212,23 @@ def test_witnesses_see_a_request_that_fails() -> None:
     assert {str(outcome.model) for outcome in seen} == {"echo:1"}
 
 
+def test_who_only_looks_on_holds_up_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """A fault in an observer or a witness is logged with its traceback; every result goes where it should."""
+    publisher, shown = RecordingPublisher(), []
+
+    def fail(*_: object) -> None:
+        raise OverflowError("date value out of range")
+
+    with serving(lanes()) as executor:
+        looked_at = delivery(executor, publisher, observers=[fail, shown.append], witnesses=[fail])
+        given = [looked_at.emit(frame(b"1")), looked_at.submit(frame(b"2")), looked_at.emit(frame(b"3"))]
+        assert labels([future.result(10) for future in given]) == ["1", "2", "3"]
+    assert (sorted(labels(publisher.results)), len(shown), looked_at.tally.under_way) == (["1", "2", "3"], 3, 0)
+    assert {record.getMessage() for record in caplog.records} == {
+        "a result goes on, though one that is shown it failed"
+    }
+
+
 def test_a_closed_delivery_takes_nothing_and_answers_what_it_took() -> None:
     """No new frame from any protocol; those under way come to their end and are counted."""
     gate = threading.Event()
