@@ -59,6 +59,10 @@ class OutboxDisk:
         """Whether a disk that refused should be tried again."""
         return time.monotonic() >= self._retry_at
 
+    def hurry(self) -> None:
+        """Try a disk that refused at the next occasion."""
+        self._retry_at = 0.0
+
     @property
     def wanted(self) -> bool:
         """Whether a file should be opened: none is, or one opened on a disk that took nothing, and now does."""

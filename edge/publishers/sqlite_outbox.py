@@ -256,7 +256,11 @@ class SqliteOutbox:
         self._closing.set()
         self._wake.set()
         self._thread.join()
+        self._disk.hurry()  # it may just have come back, and there is no later
+        opened = self._open() if self._disk.wanted and self._disk.unwritten else None
         with self._lock:
+            if opened is not None:
+                self._attach(opened)
             while not self._flush() and self._disk.problem is None:
                 pass
             self._disk.probe(self._standing())

@@ -381,6 +381,27 @@ def test_a_full_disk_is_a_state_and_ends(tmp_path: Path, caplog: pytest.LogCaptu
             assert (told(again), again.mark.seq) == (list(range(6, 111)), 110)
 
 
+@pytest.mark.parametrize("started_full", [False, True])
+def test_a_disk_that_has_room_again_at_the_last_moment_gets_everything(tmp_path: Path, started_full: bool) -> None:
+    """Closing tries once more, however short ago the disk refused."""
+    with small_disk(tmp_path / "disk") as disk:
+        hog = disk / "hog"
+        if started_full:
+            with pytest.raises(OSError, match="No space"):
+                hog.write_bytes(bytes(8 << 20))
+        with closing(SqliteOutbox(disk / "outbox.db", tend_s=60)) as outbox:
+            if not started_full:
+                with pytest.raises(OSError, match="No space"):
+                    hog.write_bytes(bytes(8 << 20))
+            for seq in range(1, 21):
+                outbox.put(Message("t", bytes(5000), seq))
+            assert full(outbox.status())
+            hog.unlink()
+        with closing(SqliteOutbox(disk / "outbox.db")) as again:
+            assert told(again) == list(range(1, 21))
+            assert again.depth == 20
+
+
 def test_a_start_on_a_full_disk_works_in_memory(tmp_path: Path) -> None:
     """It says so, takes and gives, and writes once there is room."""
     with small_disk(tmp_path / "disk") as disk:
