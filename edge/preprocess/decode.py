@@ -12,6 +12,7 @@ import io
 import re
 import traceback
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -47,18 +48,20 @@ FORMATS: tuple[tuple[re.Pattern[bytes], type[ImageFile]], ...] = (
 BLOCK_BYTES = 64 << 20
 """How much memory Pillow asks for in one piece. Above 32 MiB glibc takes it from the system, untouched, and gives it
 back at once; of Pillow's own 16 MiB pieces it would keep a large picture's for itself."""
-Image.core.set_block_size(BLOCK_BYTES)  # type: ignore[attr-defined]  # in Pillow's handbook, not in its stubs
 
 
-def _silence_libtiff() -> None:
-    """Keep libtiff from telling of every bad file on standard error, past the log: Pillow raises what it says."""
+@cache
+def _set_up_pillow() -> None:
+    """Set the size of its blocks, and keep libtiff from telling of every bad file on standard error, past the log.
+
+    Both hold for the whole process, so that they are set with the first picture and not by an import. Pillow raises
+    what libtiff says.
+    """
+    Image.core.set_block_size(BLOCK_BYTES)  # type: ignore[attr-defined]  # in Pillow's handbook, not in its stubs
     with suppress(AttributeError, OSError):  # a Pillow without libtiff, or one that hides it
         library = ctypes.CDLL(Image.core.__file__)  # type: ignore[attr-defined]  # its extension module, as above
         library.TIFFSetErrorHandler(None)
         library.TIFFSetWarningHandler(None)
-
-
-_silence_libtiff()
 
 
 def decode(image: bytes | NDArray[np.uint8], *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
@@ -95,6 +98,7 @@ def checked(array: Any, *, max_pixels: int) -> NDArray[np.uint8]:
 
 def load(data: bytes, *, max_pixels: int) -> Image.Image:
     """Return the decoded picture in mode ``L`` or ``RGB``. Raises as :func:`decode`."""
+    _set_up_pillow()
     parser = _parser(data)
     try:
         check_structure(data)
