@@ -3,7 +3,9 @@
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 import orjson
@@ -53,9 +55,11 @@ class Commands:
 
     def close(self, *, timeout_s: float = 5.0) -> None:
         """Carry out what is waiting, then stop; what takes longer than ``timeout_s`` is left behind."""
+        ends_at = time.monotonic() + timeout_s
         if self._thread.is_alive():
-            self._waiting.put(None)
-            self._thread.join(timeout_s)
+            with suppress(queue.Full):  # one takes long and as many as may wait behind it
+                self._waiting.put(None, timeout=timeout_s)
+            self._thread.join(max(0.0, ends_at - time.monotonic()))
 
     def _take(self, incoming: Incoming) -> None:
         incoming.acknowledge()

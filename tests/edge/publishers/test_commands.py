@@ -208,6 +208,24 @@ def test_closing_what_never_started_does_nothing(control: FakeControl) -> None:
     Commands(FakeLink(), control, TOPICS).close()
 
 
+def test_closing_ends_in_time_behind_a_command_that_hangs(control: FakeControl) -> None:
+    """Also while as many wait as may; what was asked for is still carried out as long as the process lives."""
+    link = FakeLink()
+    commands = Commands(link, control, TOPICS)
+    control.may_go_on.clear()
+    commands.start()
+    for number in range(MAX_WAITING + 10):
+        link.command("reload", b'{"id": "%d"}' % number)
+    closing = threading.Thread(target=commands.close, kwargs={"timeout_s": 0.2}, daemon=True)
+    closing.start()
+    closing.join(5)
+    ended = not closing.is_alive()
+    control.may_go_on.set()
+    assert ended
+    until(lambda: len(link.sent) >= MAX_WAITING, what="the answers")
+    commands.close()
+
+
 @needs_mosquitto
 def test_over_a_real_broker(broker: Mosquitto, control: FakeControl, make_publisher: MakePublisher) -> None:
     """A command in, its answer out."""
