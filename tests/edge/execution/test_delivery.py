@@ -214,7 +214,8 @@ def test_witnesses_see_a_request_that_fails() -> None:
 
 def test_who_only_looks_on_holds_up_nobody(caplog: pytest.LogCaptureFixture) -> None:
     """A fault in an observer or a witness is logged with its traceback; every result goes where it should."""
-    publisher, shown = RecordingPublisher(), []
+    publisher = RecordingPublisher()
+    shown: list[Result] = []
 
     def fail(*_: object) -> None:
         raise OverflowError("date value out of range")
