@@ -15,7 +15,7 @@ from typing import Literal
 
 import orjson
 
-from edge.publishers.outbox_clock import boot_id
+from edge.boot import boot_id
 
 SLOT_BYTES = 512
 SLOTS = 2

@@ -2,19 +2,9 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 PLAUSIBLE_MS = 1_577_836_800_000
 """The beginning of 2020. A device without a clock of its own starts before that; what it put then has no known age."""
-
-
-def boot_id() -> str:
-    """Return what names this run of the system; empty where nothing does."""
-    try:
-        return BOOT_ID.read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
 
 
 def since_boot_ms() -> int:

@@ -9,10 +9,10 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from edge.boot import boot_id
 from edge.registry.state import Kept
 
 REMEMBERED = 20
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class Mark:
     def __init__(self, path: Path, doing: str) -> None:
         self._path = path
         self._doing = doing
-        self._boot = _boot()
+        self._boot = boot_id()
         self._open: str | None = None
         self._deaths: Mapping[str, int] = self._found()
 
@@ -88,11 +88,3 @@ class Mark:
             told = {"model": f"{at['name']}:{at['version']}", "doing": self._doing, "times_in_a_row": deaths[digest]}
             _log.warning("the last process ended with a model", extra=told)
         return dict(list(deaths.items())[-REMEMBERED:])
-
-
-def _boot() -> str:
-    """Return what tells this start of the system from others, empty where it does not say."""
-    try:
-        return BOOT_ID.read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
-        return ""
