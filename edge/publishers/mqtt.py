@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from paho.mqtt.client import topic_matches_sub
 
 from edge.errors import PublishError
 from edge.ports import Incoming, Mark
 from edge.publishers.mqtt_connection import Acknowledged, Complaint, Connection, Down, Event, Up
 from edge.publishers.mqtt_faults import why_silent, why_stuck
 from edge.publishers.mqtt_payloads import outbox_json, state_payload
+from edge.publishers.mqtt_routes import Routes, Subscription
 from edge.publishers.mqtt_settings import MqttSettings
 from edge.publishers.mqtt_window import Window
 from edge.publishers.outbox import Message, Outbox, OutboxStatus
@@ -46,20 +46,6 @@ class Woken:
     """There may be something to send."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """``deliver`` gets the messages that match ``pattern`` below the device's root."""
-
-    pattern: str
-    deliver: Callable[[Incoming], None]
-    qos: int
-
-    @property
-    def wildcards(self) -> int:
-        """How many levels are left open."""
-        return self.pattern.count("+")
-
-
 class MqttPublisher:
     """The device at its broker: at least once, in order, reconnecting for as long as it lives.
 
@@ -74,7 +60,7 @@ class MqttPublisher:
         self._tls = settings.tls.context() if settings.tls else None
         self._events: queue.SimpleQueue[tuple[Connection | None, Event | Woken]] = queue.SimpleQueue()
         self._awake = threading.Event()
-        self._subscriptions: tuple[Subscription, ...] = ()
+        self._routes = Routes()
         self._state: Mapping[str, Any] = {}
         self._state_due = False
         self._connected = threading.Event()
@@ -118,8 +104,7 @@ class MqttPublisher:
 
     def subscribe(self, pattern: str, deliver: Callable[[Incoming], None], *, qos: int = 1) -> None:
         """Have matching messages given to ``deliver``: from the next connection on, so call it before ``start``."""
-        added = (*self._subscriptions, Subscription(pattern, deliver, qos))
-        self._subscriptions = tuple(sorted(added, key=lambda subscription: subscription.wildcards))
+        self._routes.add(Subscription(pattern, deliver, qos))
 
     @property
     def turns(self) -> int:
@@ -199,7 +184,7 @@ class MqttPublisher:
             self._settings,
             self._state_message("offline", {"reason": "connection lost"}),
             on_event=lambda source, event: self._events.put((source, event)),
-            on_message=self._route,
+            on_message=self._routes.deliver,
             tls=self._tls,
         )
         came_up = False
@@ -288,8 +273,7 @@ class MqttPublisher:
         return min((end for end in ends if end is not None), default=None)
 
     def _greet(self, connection: Connection) -> None:
-        root = self._topics.root
-        connection.subscribe((f"{root}/{s.pattern}", s.qos) for s in self._subscriptions)
+        connection.subscribe(self._routes.filters(self._topics.root))
         self._window.reset()
         self._state_due = True
         self._works = False
@@ -335,15 +319,6 @@ class MqttPublisher:
 
     def _state_message(self, state: str, more: Mapping[str, Any]) -> Message:
         return Message(self._topics.state, state_payload(self._topics.device, state, more))
-
-    def _route(self, incoming: Incoming) -> None:
-        """Give a message to its subscriber: called in paho's network thread."""
-        for subscription in self._subscriptions:
-            # below a root: by itself a wildcard matches no first level that begins with $ (MQTT 3.1.1, 4.7.2)
-            if topic_matches_sub(f"root/{subscription.pattern}", f"root/{incoming.topic}"):
-                subscription.deliver(incoming)
-                return
-        incoming.acknowledge()
 
     def _report(self, problem: str | None) -> None:
         """Keep what is wrong and log it once, however often it is tried again."""
