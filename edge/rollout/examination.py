@@ -69,8 +69,11 @@ class Examination:
 
     def watch(self, staged: Staged) -> None:
         """Put the version that serves on probation."""
-        self._watched = staged.kept
         self._probation.begin(staged.model)
+        if not self._probation.status():  # no version is watched (rollout.probation_s = 0), nor were deaths to count
+            self._probation_mark.end(staged.kept)
+            return
+        self._watched = staged.kept
         self._begin(self._probation_mark, staged.kept)
 
     def watch_on(self, staged: Staged) -> None:

@@ -45,7 +45,7 @@ class Plant:
         self.frames = threading.Semaphore(0)
         self.start()
 
-    def start(self, *, after: AfterShadow = "promote", shadow: bool = True) -> None:
+    def start(self, *, after: AfterShadow = "promote", shadow: bool = True, probation_s: float = 60) -> None:
         """Begin as after a start of the daemon."""
         self.store = Store(self.root / "store")
         registry = LocalRegistry(self.models)
@@ -56,7 +56,7 @@ class Plant:
             counted=lambda _: self.frames.release(),
             clock=lambda: 1000.0,  # where no time passes, nothing costs any
         )
-        self.probation = ProbationWatch(span_s=60, max_failure_share=0.05)
+        self.probation = ProbationWatch(span_s=probation_s, max_failure_share=0.05)
         self.rollout = Rollout(
             registry,
             self.store,
@@ -354,6 +354,18 @@ def test_a_version_that_kills_the_process_on_probation_is_left(plant: Plant) -> 
     assert plant.entry("2")["state"] == "skipped"
     assert plant.entry("2")["reason"] == "3 processes in a row ended while it was on probation"
     assert not (plant.root / "store" / "probation.json").exists()
+
+
+def test_without_a_probation_no_death_counts(plant: Plant) -> None:
+    """``probation_s = 0`` watches none: also a version with which processes end right away goes on serving."""
+    plant.stop()
+    plant.start(shadow=False, probation_s=0)
+    plant.add("2")
+    for _ in range(4):
+        assert not (plant.root / "store" / "probation.json").exists()
+        plant.crash()
+        plant.start(shadow=False, probation_s=0)
+    assert plant.version() == "2"
 
 
 def test_a_previous_version_that_is_damaged_is_a_warning(plant: Plant) -> None:
