@@ -229,6 +229,7 @@ class Rollout:
     def _follow(self, candidate: Candidate) -> None:
         """Stage the wanted version; let it serve, or take it on trial. Raises ModelError, UnavailableError."""
         staged = self._stage(candidate)
+        self._obstacles.refusals.forget(staged.kept.digest)  # mended: on trial it is refused no longer
         follows = self._wish.version == LATEST
         if follows and self._serving and self._examination.try_out(candidate, staged, self._serving.model):
             self._staging.enter(staged.kept, "on trial")

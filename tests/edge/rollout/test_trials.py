@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from edge.bundle import Bundle
+from edge.bundle.signing import check_signed, generate_key, sign
 from edge.errors import InferenceError
 from edge.ports import Frame
 from edge.registry.local import LocalRegistry
@@ -42,12 +44,13 @@ class Plant:
         self.models = root / "models"
         self.models.mkdir()
         self.changes: list[Change] = []
+        self.trusted: list[str] = []
         self.frames = threading.Semaphore(0)
         self.start()
 
     def start(self, *, after: AfterShadow = "promote", shadow: bool = True, probation_s: float = 60) -> None:
         """Begin as after a start of the daemon."""
-        self.store = Store(self.root / "store")
+        self.store = Store(self.root / "store", trust=self._trust)
         registry = LocalRegistry(self.models)
         self.shadow = Shadow(
             LIMITS,
@@ -67,6 +70,10 @@ class Plant:
         )
         self.rollout.start()
         self.rollout.check()
+
+    def _trust(self, bundle: Bundle) -> None:
+        if self.trusted:
+            check_signed(bundle, trusted=self.trusted)
 
     def stop(self) -> None:
         self.rollout.stop()
@@ -195,6 +202,17 @@ def test_a_newer_version_takes_over_the_trial(plant: Plant) -> None:
     assert plant.rollout.trial["version"] == "2"
     plant.try_out(8)
     assert plant.version() == "2"
+
+
+def test_a_version_on_trial_is_refused_no_longer(plant: Plant) -> None:
+    """It was unsigned, and is signed now: the reason of then is told no more."""
+    plant.trusted.append(generate_key(plant.root / "key.pem"))
+    plant.add("2")
+    assert [refusal.version for refusal in plant.rollout.refused] == ["2"]
+    sign(plant.models / "colours/2", plant.root / "key.pem")
+    plant.rollout.check()
+    assert plant.rollout.models()[0]["state"] == "trial"
+    assert plant.rollout.refused == []
 
 
 def test_a_word_from_a_person_ends_the_trial(plant: Plant) -> None:
