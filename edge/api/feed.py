@@ -104,8 +104,9 @@ class Feed:
         return results[::-1][:limit]
 
     def watch(self, *, after: str | None = None) -> Watcher:
-        """Return a new watcher for the running event loop, starting with the kept results whose id follows ``after``.
+        """Return a new watcher for the running event loop, starting with what came behind the id ``after``.
 
+        Where that result is no longer kept, it starts with all that are.
         Raises OverloadedError when too many watch, StoppingError once closed.
         """
         with self._lock:
@@ -115,7 +116,7 @@ class Feed:
                 raise OverloadedError(f"{self._max_watchers} clients watch the results already", retry_after_s=10)
             watcher = Watcher(asyncio.get_running_loop(), queue=self._queue)
             if after is not None:
-                for result in filter(lambda kept: kept.id > after, self._last):
+                for result in _behind(after, list(self._last)):
                     watcher.offer(result)
             self._watchers.add(watcher)
         return watcher
@@ -132,3 +133,9 @@ class Feed:
             watchers = tuple(self._watchers)
         for watcher in watchers:
             watcher.close()
+
+
+def _behind(id_: str, results: list[Result]) -> list[Result]:
+    """Return what came after the result of that id: ids follow the time of the picture, not that of the answer."""
+    place = next((number for number, result in enumerate(results) if result.id == id_), -1)
+    return results[place + 1 :]

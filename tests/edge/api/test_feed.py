@@ -72,7 +72,7 @@ def test_a_quiet_feed_gives_an_empty_batch() -> None:
 
 
 def test_a_watcher_that_comes_back_gets_what_it_missed() -> None:
-    """All kept results whose id follows the one it saw last."""
+    """All kept results that came behind the one it saw last."""
 
     async def go() -> list[int]:
         feed = Feed()
@@ -81,6 +81,30 @@ def test_a_watcher_that_comes_back_gets_what_it_missed() -> None:
         return numbers(await feed.watch(after=result("x", number=1).id).next(timeout_s=5))
 
     assert asyncio.run(go()) == [2, 3]
+
+
+def test_what_was_missed_is_told_by_its_place_not_by_its_id() -> None:
+    """Ids follow the time of the picture: an older file may be answered later."""
+
+    async def go() -> list[int]:
+        feed = Feed()
+        for number in (5, 3, 4):
+            feed.observe(result("x", number=number))
+        return numbers(await feed.watch(after=result("x", number=5).id).next(timeout_s=5))
+
+    assert asyncio.run(go()) == [3, 4]
+
+
+def test_a_watcher_whose_last_result_is_no_longer_kept_gets_all_that_is() -> None:
+    """It missed that much at least."""
+
+    async def go() -> list[int]:
+        feed = Feed(keep=2)
+        for number in (7, 3, 4):
+            feed.observe(result("x", number=number))
+        return numbers(await feed.watch(after=result("x", number=7).id).next(timeout_s=5))
+
+    assert asyncio.run(go()) == [3, 4]
 
 
 def test_watchers_are_counted() -> None:
