@@ -39,6 +39,7 @@ CREATE TABLE damaged (
 );
 INSERT INTO mark VALUES (1, 0, x'', 0);
 """
+TABLES = {b"entries", b"mark", b"damaged"}
 MARK_COLUMNS = ("one", "seq", "newest_id", "floor")
 _WRITE = "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _LOAD = "SELECT * FROM entries WHERE id > ? ORDER BY id LIMIT ?"
@@ -135,7 +136,7 @@ class OutboxDatabase:
     def _prepare(self, sync: Sync) -> None:
         run = self._connection.execute
         version, application = (run(f"PRAGMA {what}").fetchone()[0] for what in ("user_version", "application_id"))
-        tables = {name.decode() for (name,) in run("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        tables = {name for (name,) in run("SELECT name FROM sqlite_schema WHERE type = 'table'")}
         if not tables and not version:
             run(f"PRAGMA page_size = {PAGE_BYTES}")
         if self.way == "alone":
@@ -149,7 +150,7 @@ class OutboxDatabase:
         if not tables and not version:
             pragmas = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
             self._connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} {pragmas} COMMIT;")
-        elif (version, application) != (SCHEMA_VERSION, APPLICATION_ID) or not tables >= {"entries", "mark", "damaged"}:
+        elif (version, application) != (SCHEMA_VERSION, APPLICATION_ID) or not tables >= TABLES:
             raise OutboxDamagedError(f"the outbox {self.path} is no outbox of this version (schema {version})")
 
     def check(self) -> None:

@@ -144,14 +144,17 @@ def _floor(values: Sequence[Value]) -> int:
 
 def _without_gaps(entries: Iterable[Queued], seq_floor: int, seq_bound: int) -> Iterator[Queued]:
     """Yield the entries with records where numbers are missing before, between and after them."""
-    last_seq, last_id = min(seq_floor, seq_bound), 0
+    last_seq, last_id, free_id = min(seq_floor, seq_bound), 0, 0
     for entry in entries:
         first, last = numbers(entry)
         if 0 < last <= seq_floor:
             continue  # it had left; only the page that said so is gone
-        if first > last_seq + 1 and entry.id > last_id + 1:
-            yield Queued(entry.id - 1, Dropped(last_seq + 1, first - 1, "damaged"), entry.put_at_ms)
+        if entry.id > last_id + 1:
+            free_id = entry.id - 1
+        if first > last_seq + 1 and free_id:
+            yield Queued(free_id, Dropped(last_seq + 1, first - 1, "damaged"), entry.put_at_ms)
         yield entry
         last_seq, last_id = max(last_seq, last), entry.id
+        free_id = 0 if first else free_id  # one outside of the numbering says nothing of what is missing before it
     if seq_bound > last_seq:
         yield Queued(last_id + 1, Dropped(last_seq + 1, seq_bound, "damaged"))

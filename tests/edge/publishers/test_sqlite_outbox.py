@@ -181,6 +181,11 @@ def other_version(path: Path) -> None:
         connection.execute("PRAGMA user_version = 99")
 
 
+def strange_name(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"tabledamageddamaged", b"tabledamaged\xc1amaged", 1))
+
+
 def another_program(path: Path) -> None:
     path.unlink()
     with closing(sqlite3.connect(path)) as connection:
@@ -201,8 +206,17 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "text": lambda path: path.write_text("no database\n"),
     "other version": other_version,
     "another program's": another_program,
+    "strange name": strange_name,
 }
-READABLE = {"header": 500, "first page": 500, "root page": 500, "leaf page": 480, "leaf's head": 480, "cut": 100}
+READABLE = {
+    "header": 500,
+    "first page": 500,
+    "root page": 500,
+    "leaf page": 480,
+    "leaf's head": 480,
+    "cut": 100,
+    "strange name": 500,
+}
 """How many of 500 messages can be read at least."""
 
 
@@ -272,6 +286,37 @@ def test_what_a_damaged_entry_claims_decides_nothing_for_the_others(
     outbox = opened(Limits(max_age_s=3600))
     assert outbox.mark == Mark(5)
     assert contents(outbox) == [1, 2, (3, 3), 4, 5]
+
+
+@pytest.mark.parametrize("unreadable", [False, True], ids=["an entry", "the file too"])
+@pytest.mark.parametrize("behind", [(), (4, 5)], ids=["last", "between"])
+def test_a_missing_result_is_named_also_where_a_message_without_a_number_follows(
+    unreadable: bool, behind: tuple[int, ...], path: Path, opened: MakeOutbox
+) -> None:
+    """Such a message stands between the numbers and says nothing of them."""
+    outbox = filled(opened(), 1, 2, 3)
+    outbox.put(Message("plant/press-1/model", b"{}"))
+    filled(outbox, *behind).close()
+    with closing(sqlite3.connect(path)) as connection:
+        change = "DELETE FROM entries" if unreadable else "UPDATE entries SET payload = x'00'"
+        connection.execute(f"{change} WHERE seq = 3")
+        connection.commit()
+    if unreadable:
+        flipped(path, 0, 100)
+    outbox = opened()
+    everything = [1, 2, 3, *behind, outbox.mark.seq + 1]
+    filled(outbox, everything[-1])
+    assert [number for number in told(outbox) if number] == everything
+    assert [number for number in told(opened()) if number] == everything
+
+
+def test_the_very_first_number_is_named_too(path: Path, opened: MakeOutbox) -> None:
+    """Nothing was before it."""
+    filled(opened(), 1, 2).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE entries SET payload = x'00' WHERE seq = 1")
+        connection.commit()
+    assert told(opened()) == [1, 2]
 
 
 def test_the_number_of_a_damaged_newest_entry_is_not_given_again(path: Path, opened: MakeOutbox) -> None:
