@@ -19,6 +19,7 @@ from edge.publishers.outbox_clock import PLAUSIBLE_MS
 from edge.publishers.outbox_database import Standing, Sync
 from edge.publishers.outbox_disk import OutboxDisk
 from edge.publishers.outbox_fill import Fill, refused
+from edge.publishers.outbox_gaps import Gap, Gaps
 from edge.publishers.outbox_opening import Opened, open_file
 from edge.publishers.outbox_rows import Damaged
 from edge.publishers.outbox_start import begin
@@ -65,10 +66,7 @@ class SqliteOutbox:
         self._fill = Fill(limits)
         self._head = Waiting()
         self._loaded = 0  # up to this id, entries are in the head or have been
-        self._seq_before: int | None = None  # the newest number that was loaded
-        self._id_before = 0  # the newest good entry that was loaded
-        self._damaged_at: int | None = None  # a damaged entry behind it, whose number is not named yet
-        self._free_id = 0  # no entry has this id: a record of what is missing before the next number may have it
+        self._gaps = Gaps()
         self._disk = OutboxDisk()
         self._known = False  # the file was open once, so that numbers go on from it
         self._counted = False  # the counts are those of the file
@@ -102,11 +100,10 @@ class SqliteOutbox:
             self._newest += 1
             self._numbering.note(message)
             queued = Queued(self._newest, message, self._now_ms())
-            if self._loaded == self._newest - 1 and len(self._head) < AHEAD and self._damaged_at is None:
+            if self._loaded == self._newest - 1 and len(self._head) < AHEAD and not self._gaps.open:
                 self._head.append(queued)
                 self._loaded = self._newest
-                self._seq_before, self._id_before = message.seq or self._seq_before, self._newest
-                self._free_id = 0
+                self._gaps.put(self._newest, message.seq)
             self._disk.put(queued)
             self._fill.add(message)
             self._bound()
@@ -157,32 +154,17 @@ class SqliteOutbox:
             if isinstance(entry, Damaged):
                 self._set_aside(entry)
             else:
-                self._append(entry)
+                self._name(self._gaps.before(entry))
+                self._head.append(entry)
             self._loaded = entry.id
         return bool(batch) or self._end()
-
-    def _append(self, entry: Queued) -> None:
-        """Let a good entry wait, behind a record where numbers before it are missing.
-
-        One outside of the numbering says nothing of what is missing: the place for a record is kept for the next.
-        """
-        first, last = numbers(entry)
-        if entry.id - 1 > self._id_before:
-            self._free_id = entry.id - 1
-        if first:
-            self._name_gap(first, self._free_id)
-            self._damaged_at, self._free_id = None, 0
-            self._seq_before = max(self._seq_before or 0, last)
-        self._head.append(entry)
-        self._id_before = entry.id
 
     def _end(self) -> bool:
         """Say that all is loaded where the disk can be read; tell whether that named something that is missing."""
         if self._disk.problem is not None:
             return False
-        missing, self._damaged_at, self._free_id = self._damaged_at, None, 0
-        if missing is not None:
-            self._name_gap(self._numbering.seq + 1, missing)
+        missing = self._gaps.end(self._numbering.seq)
+        self._name(missing)
         self._loaded = self._newest
         return missing is not None
 
@@ -192,16 +174,13 @@ class SqliteOutbox:
         self._disk.set_aside(damaged.id)
         self._disk.remove(Queued(damaged.id, Dropped(0, 0)))
         self._fill.lose(damaged.size)
-        self._damaged_at = damaged.id
-        if self._seq_before is None:
-            plausible = self._floor < damaged.claimed_seq <= self._numbering.seq
-            self._seq_before = damaged.claimed_seq - 1 if plausible else self._floor
+        self._gaps.damaged(damaged.id, damaged.claimed_seq, floor=self._floor, newest=self._numbering.seq)
 
-    def _name_gap(self, first_seq: int, id_: int) -> None:
-        """Put a record before ``first_seq`` where the numbers before it did not come."""
-        if self._seq_before is not None and self._seq_before < first_seq - 1 and id_:
-            record = Queued(id_, Dropped(self._seq_before + 1, first_seq - 1, "damaged"), self._now_ms())
-            self._seq_before = first_seq - 1
+    def _name(self, gap: Gap | None) -> None:
+        """Let a record wait where numbers are missing."""
+        if gap is not None:
+            id_, missing = gap
+            record = Queued(id_, missing, self._now_ms())
             self._head.append(record)
             self._disk.put(record)
 
@@ -342,8 +321,8 @@ class SqliteOutbox:
         if not self._known:
             self._go_on_from(opened)
         self._head.clear()
-        self._loaded = self._id_before = self._free_id = 0
-        self._seq_before = self._damaged_at = None
+        self._loaded = 0
+        self._gaps = Gaps()
         self._counted = self._disk.in_step
         self._fill.count(opened.totals.messages, opened.totals.bytes, ())
         self._disk.probe(self._standing())
