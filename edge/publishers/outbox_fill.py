@@ -112,7 +112,7 @@ class Fill:
             if by_count
             else f"mqtt.queue_mb = {max(1, self.limits.bytes // MIB)}"
         )
-        return f"{limit} is reached; bring the broker back, raise {limit.partition(' ')[0]}"
+        return f"{limit} is reached; bring the broker back, or raise {limit.partition(' ')[0]}"
 
 
 def refused(text: str, *, moving: bool) -> OverloadedError:
