@@ -35,8 +35,11 @@ class Daemon:
     own_cert: Path | None = None
 
     def answers(self) -> bool:
-        """Tell whether a daemon is alive there."""
-        connection = self._connection(PROBE_TIMEOUT_S)
+        """Tell whether a daemon is alive there; not where its certificate cannot be read, since none is then known."""
+        try:
+            connection = self._connection(PROBE_TIMEOUT_S)
+        except ConfigError:
+            return False
         try:
             connection.request("GET", "/livez")
             return _answer(connection.getresponse()).get("status") == "live"

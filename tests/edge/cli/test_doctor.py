@@ -168,3 +168,17 @@ def test_access_is_told(cli: Cli, environ: dict[str, str], tmp_path: Path) -> No
     exit_code, found = findings(cli, environ | {"EDGE_HTTP__TOKENS_FILE": str(tmp_path / "tokens.json")})
     assert (exit_code, found["access"]["state"]) == (1, "fail")
     assert "tokens.json: is damaged" in found["access"]["found"]
+    exit_code, found = findings(cli, environ | {"EDGE_HTTP__TOKENS_FILE": str(tmp_path / "none.json")})
+    assert (exit_code, found["access"]["state"]) == (0, "warn")
+    assert "automl-edge token new" in found["access"]["found"]
+
+
+def test_a_certificate_that_cannot_be_read_is_one_finding_among_others(
+    cli: Cli, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """The rest of the device is examined all the same."""
+    missing = str(tmp_path / "none.pem")
+    exit_code, found = findings(cli, environ | {"EDGE_HTTP__CERT_FILE": missing, "EDGE_HTTP__KEY_FILE": missing})
+    assert (exit_code, found["access"]["state"]) == (1, "fail")
+    assert missing in found["access"]["found"]
+    assert found["storage"]["state"] == "ok"
