@@ -177,7 +177,7 @@ def _access(http: HttpSection) -> Iterator[Finding]:
     from edge.daemon.security import Security  # noqa: PLC0415 - brings the whole HTTP face
 
     try:
-        warnings = [*Security(http).warnings(), *_no_tokens(http)]
+        warnings = Security(http).warnings()
     except EdgeError as error:
         yield Finding("access", "fail", str(error))
         return
@@ -185,12 +185,6 @@ def _access(http: HttpSection) -> Iterator[Finding]:
     if not warnings:
         who = "who has a token" if http.asks_for_token else "anybody on this machine"
         yield Finding("access", "ok", f"{who}, over {'HTTPS' if http.cert_file else 'HTTP'}")
-
-
-def _no_tokens(http: HttpSection) -> Iterator[str]:
-    """Tell of a file of tokens that is not there: nobody is let in by it."""
-    if http.tokens_file is not None and not http.tokens_file.exists():
-        yield f"there are no tokens in {http.tokens_file}: make one with automl-edge token new"
 
 
 def _mqtt(config: Config, *, running: bool) -> Iterator[Finding]:
