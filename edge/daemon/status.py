@@ -16,7 +16,7 @@ from edge.rollout import Rollout, refusal_json, update_json
 from edge.session import OnnxSession
 
 MOST_REFUSED = 20
-"""So many refused versions are shown; ``/v1/models`` has them all."""
+"""So many refused versions are shown, the newest; ``/v1/models`` has them all."""
 
 
 class Supervised(Protocol):

@@ -26,6 +26,7 @@ class Refusals:
     def __init__(self) -> None:
         self._failed: Mapping[str, _Failed] = {}
         self._not_offered: Mapping[str, str] = {}
+        self._in_order: Mapping[str, Refusal] = {}  # by digest or place, the newest last
 
     def __contains__(self, candidate: Candidate) -> bool:
         """Tell whether this version failed here and was not mended since."""
@@ -40,11 +41,13 @@ class Refusals:
             signature if isinstance(error, ModelUntrustedError) else None,
         )
         self._failed = {**self._failed, version.digest: failed}
+        self._arrange({version.digest: failed.refusal})
         return failed.refusal
 
     def forget(self, digest: str) -> None:
         """Let a version be tried again."""
         self._failed = {known: failed for known, failed in self._failed.items() if known != digest}
+        self._arrange({})
 
     def reason(self, digest: str) -> str | None:
         """Return why the bundle of that digest was refused."""
@@ -56,12 +59,20 @@ class Refusals:
         digests = frozenset(there)
         self._failed = {digest: failed for digest, failed in self._failed.items() if digest in digests}
         before, self._not_offered = self._not_offered, dict(not_offered)
-        return [_placed(place, reason) for place, reason in not_offered.items() if before.get(place) != reason]
+        new = {place: _placed(place, reason) for place, reason in not_offered.items() if before.get(place) != reason}
+        self._arrange(new)
+        return list(new.values())
 
     def all(self) -> list[Refusal]:
-        """Return every refusal, those of the registry last."""
-        here = [failed.refusal for failed in self._failed.values()]
-        return [*here, *(_placed(place, reason) for place, reason in self._not_offered.items())]
+        """Return every refusal, the newest first."""
+        return list(self._in_order.values())[::-1]
+
+    def _arrange(self, new: Mapping[str, Refusal]) -> None:
+        """Bring what is ``new`` to the end, and let go of what stands no more."""
+        standing = {
+            key: known for key, known in self._in_order.items() if key in self._failed or key in self._not_offered
+        }
+        self._in_order = {key: known for key, known in standing.items() if key not in new} | dict(new)
 
 
 def _placed(place: str, reason: str) -> Refusal:
