@@ -21,7 +21,8 @@ TOOL = (sys.executable, "-m", "schemathesis.cli")
 CONFIG = '[checks]\nnot_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 503]\n'
 TIMEOUT_S = 900
 MEMORY_MIB = 48.0
-THREADS = 4
+THREADS = 42
+"""Allowed growth of threads: what may block is done by a pool of at most 40, which start when they are first needed."""
 TAIL_LINES = 40
 GENERATED = re.compile(r"(\d+) generated")
 
