@@ -149,7 +149,9 @@ def test_ctrl_c_leaves_what_was_done(registry: Path, pictures: Path, tmp_path: P
     """Interrupted, the rows so far are whole and stay in the partial file; the exit code is 130."""
     folder = many(tmp_path / "many", pictures / "red.png", 20000)
     partial = tmp_path / "rows.csv.partial"
-    arguments = command(folder, "--registry", registry, "--output", tmp_path / "rows.csv")
+    # whoever runs the tests in the background of a shell has them ignore the signal, and what they start inherits that
+    listening = ["env", "--default-signal=INT"]
+    arguments = [*listening, *command(folder, "--registry", registry, "--output", tmp_path / "rows.csv")]
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 30
         while not (partial.exists() and partial.stat().st_size) and time.monotonic() < deadline:
