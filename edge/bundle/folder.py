@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.bundle.manifest import MANIFEST, File, Manifest, manifest_json, parse_manifest
+from edge.durable import replace_file
 from edge.errors import ModelInvalidError
 
 MAX_JSON_BYTES = 4 << 20
@@ -150,9 +150,4 @@ def file_entries(folder: Path, paths: Sequence[str]) -> dict[str, File]:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write ``manifest.json`` durably and in one step, after all other files are in place. Raises OSError."""
-    partial = folder / f".{MANIFEST}.partial"
-    with partial.open("wb") as file:
-        file.write(manifest_json(manifest))
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(folder / MANIFEST)
+    replace_file(folder / MANIFEST, manifest_json(manifest), partial=folder / f".{MANIFEST}.partial")

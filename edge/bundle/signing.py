@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from edge.bundle.folder import Bundle, open_bundle
 from edge.bundle.manifest import MANIFEST, SIGNATURE
 from edge.bundle.signature import SIGNATURE_SCHEMA, Signature, Signatures, read_signatures
+from edge.durable import replace_file
 from edge.errors import ConfigError, ModelInvalidError, ModelUntrustedError
 
 KEY_PREFIX = "ed25519:"
@@ -98,13 +99,8 @@ def sign(folder: Path, key_file: Path) -> str:
 
 
 def _write_signatures(folder: Path, signatures: Sequence[Signature]) -> None:
-    partial = folder / f".{SIGNATURE}.partial"
     text = Signatures(schema_=SIGNATURE_SCHEMA, signatures=tuple(signatures)).model_dump_json(by_alias=True, indent=2)
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(f"{text}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(folder / SIGNATURE)
+    replace_file(folder / SIGNATURE, f"{text}\n".encode(), partial=folder / f".{SIGNATURE}.partial")
 
 
 def load_key(path: Path) -> Ed25519PrivateKey:

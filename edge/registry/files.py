@@ -18,6 +18,7 @@ from pathlib import Path
 
 from edge.bundle import MANIFEST, SIGNATURE, File, Manifest, parse_manifest
 from edge.bundle.signature import signature_bytes
+from edge.durable import replace_file, sync_folder
 from edge.errors import ModelInvalidError, ModelNotFoundError, RegistryError, StoreError
 
 PARTIAL = ".partial-"
@@ -111,18 +112,6 @@ def remove_partials(parent: Path) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def sync_folder(folder: Path) -> None:
-    """Force a folder's own entries to the disk, where its file system can do so. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # what network shares say to folders
-            raise
-    finally:
-        os.close(descriptor)
-
-
 def sync_tree(folder: Path) -> None:
     """Force every file and folder below ``folder`` to the disk. Raises OSError."""
     for parent, _, names in os.walk(folder):
@@ -145,11 +134,7 @@ def write_file(path: Path, data: bytes) -> None:
     """Replace a file in one step, so that a reader or a power cut finds the old or the new one. Raises StoreError."""
     partial = path.with_name(f"{PARTIAL}{path.name}")
     with disk_errors(f"writing {path}"):
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        replace_file(path, data, partial=partial)
         sync_folder(path.parent)
 
 

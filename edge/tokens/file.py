@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from edge.durable import sync_folder
 from edge.errors import ConfigError, StoreError
 from edge.tokens.grants import Grant, Scope, digest_of, mint
 
@@ -188,14 +189,7 @@ def _replace(path: Path, data: bytes) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # what network shares say to folders
-            raise
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def _give_to_daemon(descriptor: int, path: Path) -> None:

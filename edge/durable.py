@@ -1,0 +1,26 @@
+"""Writing files so that a reader or a power cut finds the old content or the new one, never a part."""
+
+import errno
+import os
+from pathlib import Path
+
+
+def replace_file(path: Path, data: bytes, *, partial: Path) -> None:
+    """Write ``data`` to ``partial`` beside ``path``, force it to the disk, and put it in place. Raises OSError."""
+    with partial.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Force a folder's own entries to the disk, where its file system can do so. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # what network shares say to folders
+            raise
+    finally:
+        os.close(descriptor)
