@@ -1,8 +1,10 @@
 """What a process holds: memory, threads, open files, sockets, children; and whether it holds more than before."""
 
+import statistics
+import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -47,6 +49,37 @@ def footprint(pid: int) -> Footprint:
 def memory_mib(pid: int) -> float:
     """Return the resident memory of a process in MiB."""
     return float(psutil.Process(pid).memory_info().rss) / MIB
+
+
+@dataclass
+class Memory:
+    """Resident memory of a process over time, in MiB; ``samples`` are (moment, MiB)."""
+
+    pid: int
+    samples: list[tuple[float, float]] = field(default_factory=list)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> "Memory":
+        self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(LOOK_S):
+            self.samples.append((time.monotonic(), memory_mib(self.pid)))
+
+    @property
+    def peak_mib(self) -> float:
+        """Return the most that was seen."""
+        return max((mib for _, mib in self.samples), default=0.0)
+
+    def median_mib(self, since: float, until: float) -> float:
+        """Return the median of that time."""
+        return statistics.median(mib for moment, mib in self.samples if since <= moment < until)
 
 
 def _open_files(pid: int) -> Iterator[str]:

@@ -2,9 +2,7 @@
 
 import json
 import statistics
-import threading
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from tests.daemon import RunningDaemon, running
 from tests.edge.publishers.listener import Listener
 from tests.fakes import GraphOptions
 from tests.faults.flood import Flood, Flooded
-from tests.faults.footprint import footprint, growth, memory_mib
+from tests.faults.footprint import Memory, footprint, growth
 from tests.faults.logbook import ending
 from tests.faults.probe import REQUEST, Probe
 from tests.faults.registered import register
@@ -43,28 +41,6 @@ AFTER_MIB = 64.0
 THREADS = 2
 TRIGGER_RATE = 2.0
 STREAM_FPS = 5.0
-
-
-@dataclass
-class Peak:
-    """The most memory that a process held while this was watched."""
-
-    pid: int
-    mib: float = 0.0
-    _stop: threading.Event = field(default_factory=threading.Event)
-
-    def __enter__(self) -> "Peak":
-        self._thread = threading.Thread(target=self._run, name="peak", daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(0.1):
-            self.mib = max(self.mib, memory_mib(self.pid))
 
 
 def run(scale: Scale) -> Tally:
@@ -109,15 +85,15 @@ def _flooded(scale: Scale, daemon: RunningDaemon, broker_port: int, listener: Li
         calm_s = probe.median_s(time.monotonic() - CALM_S, time.monotonic())
         began = datetime.now(UTC)
         flood = Flood(daemon.port, REQUEST, FACTOR * capacity)
-        with Peak(daemon.process.pid) as peak:
+        with Memory(daemon.process.pid) as memory:
             found = flood.run(scale.of(FLOOD_S))
         waits = _waits(listener, began + timedelta(seconds=FILLED_S), began + timedelta(seconds=scale.of(FLOOD_S)))
         recovery_s = _recovery_s(probe, flood.ended, calm_s or 0.0)
     until(lambda: _triggers(listener) >= len(camera.owed), within_s=30, what="the triggers' results")
     more, after = growth(daemon.process.pid, before, memory_mib=AFTER_MIB, threads=THREADS, files=4)
     wrong = _wrong(found, capacity, scale.of(FLOOD_S)) + _order(waits) + more + ending(daemon, scale.folder)
-    if peak.mib > before.memory_mib + PEAK_MIB:
-        wrong.append(f"memory rose from {before.memory_mib:.0f} to {peak.mib:.0f} MiB")
+    if memory.peak_mib > before.memory_mib + PEAK_MIB:
+        wrong.append(f"memory rose from {before.memory_mib:.0f} to {memory.peak_mib:.0f} MiB")
     if recovery_s is None or recovery_s > RECOVERY_S:
         wrong.append(f"not as quick as before within {RECOVERY_S} s after the flood")
     good = found.answered - found.without_retry_after
@@ -125,7 +101,7 @@ def _flooded(scale: Scale, daemon: RunningDaemon, broker_port: int, listener: Li
         f"it can take {capacity:.0f} pictures/s, sent were {found.sent / scale.of(FLOOD_S):.0f}/s; "
         + ", ".join(f"{len(took)} x {status} (longest {max(took):.1f} s)" for status, took in found.seconds.items()),
         "median wait: " + ", ".join(f"{name} {ms:.0f} ms of {count}" for name, (count, ms) in waits.items()),
-        f"before {before}; peak {peak.mib:.0f} MiB; in the end {after}",
+        f"before {before}; peak {memory.peak_mib:.0f} MiB; in the end {after}",
     )
     owed = found.sent + len(camera.owed)
     lost = found.sent - good + len(camera.owed) - min(_triggers(listener), len(camera.owed))

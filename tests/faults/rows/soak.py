@@ -5,20 +5,19 @@ The short form swaps more often, so that its minute has as many swaps as five mi
 
 import json
 import shutil
-import statistics
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.daemon import RunningDaemon, running
-from tests.faults.footprint import footprint, growth, memory_mib
+from tests.faults.footprint import Memory, footprint, growth
 from tests.faults.logbook import ending
 from tests.faults.registered import register
 from tests.faults.tally import Scale, Tally
@@ -36,7 +35,6 @@ WINDOW_SHARE = 0.2
 """Memory is judged by the median of the resident memory in the first and in the last fifth after the warm-up."""
 FLAT_FULL, FLAT_SHORT = 0.05, 0.10
 """Allowed growth between them. A minute has too few samples for the promise of a long run, so that it has more room."""
-SAMPLE_S = 0.25
 KEPT_VERSIONS = 4
 THREADS, FILES = 2, 4
 STORED_FILES = 12
@@ -75,32 +73,6 @@ class Receiver:
             return
         self.ids[found["id"]] += 1
         self.pictures.add((found["source"], found.get("correlation_id") or found.get("name") or ""))
-
-
-@dataclass
-class Memory:
-    """Resident memory of a process over time, in MiB; ``samples`` are (moment, MiB)."""
-
-    pid: int
-    samples: list[tuple[float, float]] = field(default_factory=list)
-    _stop: threading.Event = field(default_factory=threading.Event)
-
-    def __enter__(self) -> "Memory":
-        self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(SAMPLE_S):
-            self.samples.append((time.monotonic(), memory_mib(self.pid)))
-
-    def median_mib(self, since: float, until: float) -> float:
-        """Return the median of that time."""
-        return statistics.median(mib for moment, mib in self.samples if since <= moment < until)
 
 
 @dataclass
