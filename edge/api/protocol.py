@@ -39,7 +39,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._refused = False
         self._last = False  # the request that comes in is the last one that is listened to
         self._deaf = False
-        self._unsent_bytes = 0
+        self._taken_bytes = 0
         self._stalled_looks = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
@@ -138,10 +138,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def look(self) -> None:
         """Cut off a client that has taken nothing since the last looks; called ``LOOKS`` times in ``stalled_s``."""
-        unsent_bytes = self.transport.get_write_buffer_size()
-        stalled = unsent_bytes > 0 and unsent_bytes >= self._unsent_bytes
+        unsent_bytes = self._open.get_write_buffer_size()
+        taken_bytes = self._open.written_bytes - unsent_bytes
+        stalled = unsent_bytes > 0 and taken_bytes <= self._taken_bytes
         self._stalled_looks = self._stalled_looks + 1 if stalled else 0
-        self._unsent_bytes = unsent_bytes
+        self._taken_bytes = taken_bytes
         if self._stalled_looks >= LOOKS:
             self.transport.abort()
 
@@ -235,16 +236,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
 
 class OpenTransport:
-    """A transport that takes what is written once it is closing or left, and forgets it.
+    """A transport that counts what is written; once it is closing or left, it takes that and forgets it.
 
     uvicorn learns of a connection's end some time after it, and until then writes to it, which uvloop calls an error.
     """
 
-    __slots__ = ("_left", "_transport")
+    __slots__ = ("_left", "_transport", "written_bytes")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._left = False
+        self.written_bytes = 0
 
     def leave(self) -> asyncio.Transport:
         """Return the transport itself; what is written here from now on is forgotten."""
@@ -258,6 +260,7 @@ class OpenTransport:
     def write(self, data: bytes) -> None:
         """Send, unless nothing can be sent any more."""
         if not self._left and not self._transport.is_closing():
+            self.written_bytes += len(data)
             self._transport.write(data)
 
 

@@ -13,6 +13,8 @@ from edge.session import CPU, usable_cores
 BATCH_SIZES = (1, 2, 4, 8, 16)
 """Batch sizes that are warmed on a GPU."""
 QUEUE_BYTES = 256 << 20
+LAST_RUNS_S = 10.0
+"""How long the end waits for runs under way: a process that ends in the middle of one is aborted by the runtime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ def suitable(model: Model) -> Setting:
 
 @contextmanager
 def running(model: Model, setting: Setting) -> Iterator[Executor]:
-    """Give an executor that runs ``model``; at the end it takes nothing new and drops what waits."""
+    """Give an executor that runs ``model``; at the end it takes nothing new, drops what waits, ends what runs."""
     executor = make_executor(
         setting.shape,
         workers=setting.workers,
@@ -49,3 +51,4 @@ def running(model: Model, setting: Setting) -> Iterator[Executor]:
         yield executor
     finally:
         executor.close(timeout_s=0.0)
+        executor.close(timeout_s=LAST_RUNS_S)

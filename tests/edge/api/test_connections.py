@@ -175,7 +175,7 @@ def test_a_client_that_does_not_read_its_answer_is_cut_off(start: Start) -> None
 
 
 def test_a_slow_reader_is_not_cut_off(start: Start) -> None:
-    """As long as it takes something now and then."""
+    """As long as it takes something now and then, though what waits for it never gets less."""
     app = LongAnswer()
     server = start(app, bounds=Bounds(stalled_s=1.2))
     received = 0

@@ -158,7 +158,7 @@ def test_ctrl_c_leaves_what_was_done(registry: Path, pictures: Path, tmp_path: P
             time.sleep(0.005)
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 130, stderr
     assert "Traceback" not in stderr
     assert stderr.endswith("error: interrupted\n")
     assert f"written   {partial}" in stderr
