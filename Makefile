@@ -7,6 +7,8 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # the GPU build where an NVIDIA driver answers, else the CPU build; never both
 DEVICE ?= $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 DEMO   := var/demo
+# the emulator of Azure's blob storage that the tests use
+AZURITE := 3.35.0
 
 .DEFAULT_GOAL := help
 .PHONY: help run test setup lint bench faults faults-full clean
@@ -55,7 +57,8 @@ $(VENV)/.run: constraints/run-$(DEVICE).txt pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.setup: constraints/dev.txt $(VENV)/.run
-	$(PIP) install --constraint constraints/dev.txt --editable '.[demo,train,dev]'
+	$(PIP) install --constraint constraints/dev.txt --editable '.[demo,train,azure,dev]'
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --silent --no-save --no-audit --no-fund --prefix $(VENV)/azurite azurite@$(AZURITE)
 	@touch $@
 
 $(DEMO)/.drawn: | $(VENV)/.run

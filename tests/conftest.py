@@ -10,12 +10,17 @@ from typing import Any
 import psutil
 import pytest
 
+pytest_plugins = ["tests.azure.fixtures"]
+
 GRACE_S = 2.0
 """How long something that is already ending may take to end."""
+LASTING = ("azure stand-in", "tqdm_monitor")
+"""Names of threads and tasks that serve one test after the other."""
 
 
 def _threads(before: set[threading.Thread]) -> list[threading.Thread]:
-    return [t for t in threading.enumerate() if t not in before and t.is_alive()]
+    found = [t for t in threading.enumerate() if t not in before and t.is_alive()]
+    return [t for t in found if not t.name.startswith(LASTING)]
 
 
 def _children(before: set[psutil.Process]) -> list[psutil.Process]:
@@ -43,6 +48,7 @@ def _tasks() -> list[str]:
         repr(task)
         for task in _every_task()
         if issubclass(type(task), asyncio.Task) and not task.done() and not task.get_loop().is_closed()
+        if not task.get_name().startswith(LASTING)
     ]
 
 

@@ -3,6 +3,8 @@
 ::
 
     TrainingError                exit code 1
+    ├ AzureError                 Azure refuses: identity, rights, a wrong name, a request that it finds wrong
+    │ └ AzureUnavailableError    Azure does not answer as it should; the same may work later
     ├ DataError                  pictures, folders or splits that cannot be trained on
     ├ DivergenceError            a fit whose loss is no longer a number
     ├ ExportError                a trained network that does not become a bundle
@@ -14,6 +16,14 @@
 
 class TrainingError(Exception):
     """Root of all errors raised on purpose by `training`; its text is one line for a person."""
+
+
+class AzureError(TrainingError):
+    """Azure, or its SDK, refuses what was asked for; asking again changes nothing."""
+
+
+class AzureUnavailableError(AzureError):
+    """Azure is away, throttles or has a fault of its own; the same may work later."""
 
 
 class DataError(TrainingError):

@@ -14,6 +14,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "fit": ("training.cli.fit:fit", "Train a network and end with a proven bundle."),
     "crossvalidate": ("training.cli.crossvalidate:crossvalidate", "Judge a recipe on pictures it has not seen."),
     "evaluate": ("training.cli.evaluate:evaluate", "Judge a bundle exactly as the edge runs it."),
+    "azure": ("training.cli.azure:azure", "Azure AutoML for Images: data, jobs, bundles, models, endpoints."),
 }
 """Where each command lives and its help in one line: asking for help imports none of them."""
 EXTRA_PACKAGES = ("torch", "onnx", "onnxruntime")

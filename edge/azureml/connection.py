@@ -1,0 +1,57 @@
+"""An open door to a workspace or a shared registry: the SDK's client, and the credential for what it cannot do."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edge.azureml.cloud import AUTHORITIES, Cloud
+from edge.azureml.identity import Identity, make_credential
+from edge.azureml.place import Place, Workspace
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+    from azure.core.credentials import TokenCredential
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A place, who asks, and the SDK's client for both."""
+
+    place: Place
+    cloud: Cloud
+    credential: "TokenCredential"
+    client: "MLClient"
+
+
+def connect(
+    place: Place, identity: Identity, cloud: Cloud, *, retries: int = 3, timeout_s: float = 30.0, progress: bool = False
+) -> Connection:
+    """Return a connection; no request is made yet.
+
+    ``retries`` are the SDK's own, ``timeout_s`` bounds each wait for an answer, ``progress`` lets the SDK draw
+    its bars. Raises ConfigError for an identity that lacks something.
+    """
+    from azure.ai.ml import MLClient  # noqa: PLC0415 - over a second, 100 MB
+
+    credential = make_credential(identity, cloud)
+    options: dict[str, Any] = {
+        "retry_total": retries,
+        "connection_timeout": min(timeout_s, 10.0),
+        "read_timeout": timeout_s,
+        "enable_telemetry": False,
+        "show_progress": progress,
+        **_cloud_options(cloud),
+    }
+    if isinstance(place, Workspace):
+        client = MLClient(credential, place.subscription_id, place.resource_group, place.name, **options)
+    else:
+        client = MLClient(credential, registry_name=place.name, **options)
+    return Connection(place, cloud, credential, client)
+
+
+def _cloud_options(cloud: Cloud) -> dict[str, Any]:
+    """Return how the SDK is told of the cloud: it takes the endpoints of a name once for each process."""
+    from azure.ai.ml._azure_environments import _environments  # noqa: PLC0415 - the SDK has no public way to ask
+
+    if cloud.name in AUTHORITIES or cloud.name in _environments:
+        return {"cloud": cloud.name}
+    return {"cloud": cloud.name, "cloud_metadata": dict(cloud.endpoints)}

@@ -1,0 +1,25 @@
+"""The tags of a registered bundle: enough to choose a version without downloading one."""
+
+from edge.bundle import Bundle
+
+SCHEMA = "bundle_schema"
+TASK = "task"
+FAMILY = "family"
+PROVEN = "proven"
+CREATED_AT = "bundle_created_at"
+MANIFEST_SHA256 = "manifest_sha256"
+MODEL_SHA256 = "model_sha256"
+
+
+def tags_of(bundle: Bundle) -> dict[str, str]:
+    """Return the tags that a bundle is registered with, texts of at most 256 characters as Azure wants them."""
+    manifest = bundle.manifest
+    return {
+        SCHEMA: manifest.schema_,
+        TASK: manifest.task,
+        FAMILY: manifest.family,
+        PROVEN: "true" if manifest.golden else "false",
+        CREATED_AT: manifest.created_at.isoformat(),
+        MANIFEST_SHA256: bundle.digest,
+        MODEL_SHA256: manifest.files[manifest.model].sha256,
+    }

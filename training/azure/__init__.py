@@ -1,0 +1,1 @@
+"""Azure AutoML for Images from end to end: data, jobs, bundles, models, endpoints, pipelines."""

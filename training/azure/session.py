@@ -1,0 +1,46 @@
+"""One command's way into Azure: the place that was named, who asks, and errors in words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from edge.azureml.cloud import Cloud
+from edge.azureml.connection import Connection, connect
+from edge.azureml.faults import Fault, azure_errors
+from edge.azureml.identity import Identity
+from edge.azureml.place import Place
+from training.errors import AzureError, AzureUnavailableError
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+
+@dataclass(frozen=True)
+class Session:
+    """Where, and who asks. Nothing is asked, and the SDK not loaded, before :attr:`client` is used."""
+
+    place: Place
+    identity: Identity
+    cloud: Cloud
+
+    @cached_property
+    def connection(self) -> Connection:
+        """The open door. Raises ConfigError."""
+        return connect(self.place, self.identity, self.cloud)
+
+    @property
+    def client(self) -> "MLClient":
+        """The SDK's client. Calls of it belong into :meth:`asking`."""
+        return self.connection.client
+
+    @contextmanager
+    def asking(self, what: str) -> Iterator[None]:
+        """Turn Azure's errors into AzureError that says ``what`` was attempted (``creating the cluster x``)."""
+        with azure_errors(what, self._error):
+            yield
+
+    def _error(self, fault: Fault) -> Exception:
+        where = f"{fault.text} [{self.place}]"
+        return AzureUnavailableError(where) if fault.passes else AzureError(where)
