@@ -1,7 +1,7 @@
 """What the daemon asks of the process that talks to Azure, and what comes back: JSON lines over its pipes.
 
-The inquiry goes in as one line. Lines come out: ``progress`` now and then, so that silence means a hang, then one answer.
-The process, ``python -m edge.azureml``, is short-lived: the SDK costs over 100 MB and a second, which its end gives back.
+The inquiry goes in as one line. Lines come out: ``progress`` now and then, so that silence means a hang, then an answer.
+The process, ``python -m edge.azureml``, is short-lived: the SDK costs 100 MB and a second, which its end gives back.
 """
 
 import json
@@ -65,7 +65,7 @@ class Inquiry:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no answer: ``error`` is a class of :mod:`edge.errors`, ``kind`` tells a wrong name from a dead line."""
+    """Why there is no answer: ``error`` is a class of :mod:`edge.errors`, ``kind`` says whose fault it is."""
 
     error: str
     kind: str
