@@ -58,7 +58,8 @@ $(VENV)/.run: constraints/run-$(DEVICE).txt pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.setup: constraints/dev.txt $(VENV)/.run
 	$(PIP) install --constraint constraints/dev.txt --editable '.[demo,train,azure,dev]'
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --silent --no-save --no-audit --no-fund --prefix $(VENV)/azurite azurite@$(AZURITE)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --silent --no-save --no-audit --no-fund --prefix $(VENV)/azurite azurite@$(AZURITE) || \
+	  echo "Azurite cannot be installed from npm: the tests that need Azure's blobs will be skipped" >&2
 	@touch $@
 
 $(DEMO)/.drawn: | $(VENV)/.run
