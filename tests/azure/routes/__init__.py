@@ -11,6 +11,7 @@ from tests.azure.routes import (
     identity,
     jobs,
     models,
+    pipelines,
     registries,
     workspace,
 )
@@ -19,5 +20,5 @@ from tests.azure.standin import Cloud
 
 def all_routes(cloud: Cloud) -> list[Route]:
     """Return every route there is."""
-    modules = (identity, workspace, models, data, computes, jobs, history, endpoints, components, registries)
+    modules = (identity, workspace, models, data, computes, jobs, history, endpoints, components, pipelines, registries)
     return [route for module in modules for route in module.routes(cloud)]
