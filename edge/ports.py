@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from edge.predictor import BatchF32, Image, OutputsF32, Predictor
 from edge.results import ModelRef, Outcome, Result
+
+if TYPE_CHECKING:
+    from edge.predictor import BatchF32, Image, OutputsF32, Predictor  # only names: who asks Azure loads no numpy
 
 
 class Priority(IntEnum):
@@ -31,7 +33,7 @@ class Frame:
     crash: the same identity gets the same result id, so that a receiver can drop the repetition.
     """
 
-    image: Image
+    image: "Image"
     source: str
     captured_at: datetime
     name: str | None = None
@@ -51,7 +53,7 @@ class Session(Protocol):
     def batch_sizes(self) -> tuple[int, ...]:
         """The only sizes that a batch may have, ascending; empty means that any size runs equally well."""
 
-    def run(self, batch: BatchF32, *, alone: bool = False) -> OutputsF32:
+    def run(self, batch: "BatchF32", *, alone: bool = False) -> "OutputsF32":
         """Return the graph's output [n, classes] for ``batch`` [n, 3, height, width].
 
         Safe to call from several threads. ``alone`` says that nothing else is being run, so that all cores may be used.
@@ -65,7 +67,7 @@ class Model:
 
     ref: ModelRef
     digest: str
-    predictor: Predictor
+    predictor: "Predictor"
     session: Session
 
 
@@ -77,7 +79,7 @@ class Executor(Protocol):
         """``lanes`` or ``pipeline``; ``auto`` where the first model is still to decide."""
 
     def submit(
-        self, image: Image, *, deadline_s: float | None = None, priority: Priority = Priority.REQUEST
+        self, image: "Image", *, deadline_s: float | None = None, priority: Priority = Priority.REQUEST
     ) -> Future[Outcome]:
         """Queue one picture; the future can be cancelled while it waits.
 
@@ -152,21 +154,40 @@ class Survey:
     """What a look into a registry found.
 
     ``candidates`` are the whole versions, newest first; ``refused`` tells, by ``name/version``, why a version that is
-    there is not among them.
+    there is not among them. ``exact`` says that somebody chose them, by a stage or a tag: the newest of them is wanted,
+    though older than what serves.
     """
 
     candidates: tuple[Candidate, ...]
     refused: Mapping[str, str]
+    exact: bool = False
+
+
+Took = Callable[[int, int], object]
+"""Hears how many bytes of how many are here; of 0 where that is not known."""
 
 
 class Registry(Protocol):
-    """The place where models are found."""
+    """The place where models are found. Safe to use from several threads."""
 
-    def survey(self, name: str | None = None) -> Survey:
-        """Look once: the whole versions (of ``name``), and why others are refused. Raises RegistryError."""
+    def survey(self, name: str | None = None, *, version: str | None = None, asked: bool = False) -> Survey:
+        """Look once: the whole versions (of ``name``), and why others are refused. Raises RegistryError.
 
-    def fetch(self, candidate: Candidate, into: Path) -> None:
+        Only ``version`` need be among them where one is given, and it is whatever else is followed. ``asked`` says that
+        a person waits for it.
+        """
+
+    def known(self, name: str | None = None) -> Survey:
+        """Return what the last look found, or look where that costs nothing. Raises RegistryError."""
+
+    def fetch(self, candidate: Candidate, into: Path, *, took: Took = lambda _took, _of: None) -> None:
         """Copy a version's files into the empty folder ``into``. Raises RegistryError, ModelNotFoundError."""
+
+    def interrupt(self) -> None:
+        """Let a look or a copy under way, in another thread, end at once with a RegistryError."""
+
+    def close(self) -> None:
+        """Do the same, and begin no other any more."""
 
 
 @dataclass(frozen=True, slots=True)
