@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from bench.load import HOST, complete_status, request
-from edge.bundle import MANIFEST, Bundle, open_bundle, read_manifest
+from edge.bundle import MANIFEST, Bundle, cropped, open_bundle, read_manifest
 
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 15.0
@@ -63,7 +63,7 @@ def daemon(registry: Path, picture: bytes, **more: str) -> Iterator[Server]:
 def plain_server(bundle: Bundle, picture: bytes, *, workers: int = 2) -> Iterator[Server]:
     """Run :mod:`bench.plain_server` under uvicorn."""
     port = free_port()
-    preprocessing = bundle.manifest.preprocessing
+    preprocessing = cropped(bundle.manifest)
     settings = {
         "BENCH_MODEL": str(bundle.model_path),
         "BENCH_LABELS": str(bundle.folder / bundle.manifest.labels),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import Bundle, check_runnable
+from edge.bundle import Bundle, check_runnable, cropped
 from edge.postprocess.classification import classify
 from edge.preprocess.classification import prepare
 from edge.preprocess.decode import MAX_PIXELS
@@ -30,7 +30,7 @@ class Predictor:
     def __init__(self, bundle: Bundle, *, max_pixels: int = MAX_PIXELS) -> None:
         check_runnable(bundle.manifest)
         self._input = bundle.manifest.input
-        self._preprocessing = bundle.manifest.preprocessing
+        self._preprocessing = cropped(bundle.manifest)
         self._labels = bundle.labels
         self._multilabel = bundle.manifest.task == "image-classification-multilabel"
         self._threshold = bundle.manifest.postprocessing.threshold

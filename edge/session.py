@@ -127,6 +127,11 @@ class OnnxSession:
         return outputs
 
 
+def read_graph(model_path: Path) -> Graph:
+    """Return a graph's interface without running it. Raises ModelInvalidError for a file that onnxruntime refuses."""
+    return _graph(_load(model_path, [CPU], threads=1), ())
+
+
 def open_session(
     model_path: Path,
     *,

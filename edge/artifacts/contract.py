@@ -7,17 +7,19 @@ the same.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
+from edge.artifacts.boxes import Batch, box_parts, box_task
 from edge.artifacts.options import ImportOptions
+from edge.artifacts.settings import MAX_SIDE, normalised_inside, pixels
 from edge.bundle import (
     CLASSIFICATION_TASKS,
+    AnyPreprocessing,
     Family,
     Graph,
     GraphTensor,
     Postprocessing,
     Preprocessing,
-    Range,
     Task,
     TensorInput,
 )
@@ -25,14 +27,11 @@ from edge.errors import ConfigError, ModelInvalidError, ModelUnsupportedError
 
 RESIZE, CROP = 256, 224
 """AutoML's defaults, in pixels."""
-MAX_SIDE = 8192
 RESIZE_KEYS = ("valid_resize_size", "resize_size")
 CROP_KEYS = ("valid_crop_size", "crop_size")
 """Names in settings.json, present and of the early preview."""
 FIXED_SIZES = ("seresnext",)
 """Networks that are trained with the default sizes whatever is asked for."""
-
-Batch = Literal["dynamic", "single"] | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +41,21 @@ class Contract:
     task: Task
     family: Family
     input: TensorInput
-    preprocessing: Preprocessing
+    preprocessing: AnyPreprocessing
     postprocessing: Postprocessing
     batch: Batch
 
 
 def describe(graph: Graph, settings: Mapping[str, Any], mlmodel: Mapping[str, str], options: ImportOptions) -> Contract:
-    """Return the contract of a classification graph.
+    """Return the contract of a classification graph; with ``any_task`` that of a detection or segmentation graph too.
 
     Raises ConfigError where a person must say more or contradicts the files, ModelInvalidError where the files
     contradict each other, ModelUnsupportedError for what this version does not run.
     """
-    family = _family(graph, options.family)
+    family = _family(graph, options)
+    if family != "classification":
+        task = box_task(family, settings, mlmodel, options.task)
+        return Contract(task, family, *box_parts(graph, settings, options, family))
     task = _task(settings, mlmodel, options.task)
     entry = graph.inputs[0]
     preprocessing = _preprocessing(entry, settings, mlmodel, options)
@@ -66,7 +68,7 @@ def describe(graph: Graph, settings: Mapping[str, Any], mlmodel: Mapping[str, st
             name=entry.name,
             shape=(batch if isinstance(batch, int) else "batch", 3, crop, crop),
             colour=options.colour or "rgb",
-            range=options.range or _range(settings),
+            range=options.range or ("0-255" if normalised_inside(settings) else "imagenet"),
         ),
         preprocessing=preprocessing,
         postprocessing=_postprocessing(options.threshold),
@@ -92,8 +94,8 @@ def family_of(graph: Graph) -> Family | None:
     return None
 
 
-def _family(graph: Graph, said: Family | None) -> Family:
-    found = family_of(graph)
+def _family(graph: Graph, options: ImportOptions) -> Family:
+    found, said = family_of(graph), options.family
     if found is None:
         raise ModelUnsupportedError(
             f"the graph is of no family that AutoML for Images exports: inputs {_tensors(graph.inputs)}, "
@@ -101,7 +103,7 @@ def _family(graph: Graph, said: Family | None) -> Family:
         )
     if said not in (None, found):
         raise ConfigError(f"--family {said} was given, but the graph is of the family {found}")
-    if found != "classification":
+    if found != "classification" and not options.any_task:
         raise ModelUnsupportedError(
             f"the graph is of the family {found} (detection or segmentation); this version runs classification"
         )
@@ -128,19 +130,12 @@ def _task(settings: Mapping[str, Any], mlmodel: Mapping[str, str], said: Task | 
     return task
 
 
-def _range(settings: Mapping[str, Any]) -> Range:
-    inside = settings.get("enable_onnx_normalization", False)
-    if str(inside).lower() not in ("true", "false", "1", "0", "none"):
-        raise ModelInvalidError(f"settings.json: enable_onnx_normalization is {inside!r}, true or false expected")
-    return "0-255" if str(inside).lower() in ("true", "1") else "imagenet"
-
-
 def _preprocessing(
     entry: GraphTensor, settings: Mapping[str, Any], mlmodel: Mapping[str, str], options: ImportOptions
 ) -> Preprocessing:
     fixed = (settings.get("model_name") or mlmodel.get("base_model_name")) in FIXED_SIZES
-    set_crop = CROP if fixed else _size(settings, CROP_KEYS)
-    set_resize = RESIZE if fixed else _size(settings, RESIZE_KEYS)
+    set_crop = CROP if fixed else pixels(settings, CROP_KEYS)
+    set_resize = RESIZE if fixed else pixels(settings, RESIZE_KEYS)
     if options.crop is not None and set_crop not in (None, options.crop):
         set_resize = None  # the settings are of another model
     crop = options.crop if options.crop is not None else _crop(entry, set_crop)
@@ -156,16 +151,6 @@ def _preprocessing(
     if options.rule == "square" and resize < crop:
         raise ConfigError(f"--rule square needs a resize of at least the crop, not {resize} and {crop}")
     return Preprocessing(rule=options.rule or "shorter-side", resize=resize, crop=crop)
-
-
-def _size(settings: Mapping[str, Any], keys: tuple[str, ...]) -> int | None:
-    key = next((key for key in keys if key in settings), None)
-    if key is None:
-        return None
-    value = settings[key]
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_SIDE:
-        raise ModelInvalidError(f"settings.json: {key} is {value!r}, a number of pixels expected")
-    return value
 
 
 def _crop(entry: GraphTensor, set_crop: int | None) -> int:

@@ -23,6 +23,7 @@ from edge.bundle import (
     Expected,
     Golden,
     Manifest,
+    Preprocessing,
     check_graph,
     file_entries,
     is_name,
@@ -35,7 +36,7 @@ from edge.proof import load_and_prove
 from edge.registry.files import disk_errors, partial_folder, place, remove_stale_partials
 from edge.registry.local import check_free, next_version
 from edge.results import instant
-from edge.session import open_session
+from edge.session import OnnxSession, open_session, read_graph
 
 DISTRIBUTION = "automl-edge"
 RESERVED_VERSION = "latest"
@@ -59,16 +60,20 @@ def import_artifacts(options: ImportOptions) -> Imported:
     number = _version(options)
     target = check_free(options.registry, options.name, number)
     source = read_source(options.folder)
-    session = open_session(source.model, device="cpu")
-    contract = describe(session.graph, source.settings, source.mlmodel, options)
+    graph = read_graph(source.model)
+    contract = describe(graph, source.settings, source.mlmodel, options)
+    runs = isinstance(contract.preprocessing, Preprocessing)
+    session = open_session(source.model, device="cpu") if runs else None
     remove_stale_partials(options.registry)
     with partial_folder(options.registry) as partial:
         _copy(source, partial)
         manifest = _manifest(options, number, source, contract, partial)
-        check_graph(manifest, source.labels, session.graph)
-        evidence = _evidence(options, contract, source, sized(session.run, session.batch_sizes))
+        check_graph(manifest, source.labels, session.graph if session else graph)
+        evidence = _evidence(options, contract, source, session) if session else None
         write_manifest(partial, _with_evidence(manifest, evidence, partial))
-        load_and_prove(open_bundle(partial), device="cpu")
+        bundle = open_bundle(partial)
+        if session:
+            load_and_prove(bundle, device="cpu")
         place(partial, target)
     return Imported(open_bundle(target), evidence)
 
@@ -117,7 +122,9 @@ def _manifest(options: ImportOptions, number: str, source: Source, contract: Con
             "sha256": {path: file.sha256 for path, file in files.items()},
             "settings": dict(source.settings),
             "mlmodel": dict(source.mlmodel),
+            **options.provenance,
         },
+        metrics=dict(options.metrics),
     )
 
 
@@ -144,10 +151,8 @@ def sized(run: Callable[[BatchF32], OutputsF32], sizes: Sequence[int]) -> Callab
     return run_sized
 
 
-def _evidence(
-    options: ImportOptions, contract: Contract, source: Source, run: Callable[[BatchF32], OutputsF32]
-) -> Evidence | None:
-    if options.golden is None:
+def _evidence(options: ImportOptions, contract: Contract, source: Source, session: OnnxSession) -> Evidence | None:
+    if options.golden is None or not isinstance(contract.preprocessing, Preprocessing):
         return None
     threshold = contract.postprocessing.threshold if contract.task == MULTILABEL else None
     return gather(
@@ -155,7 +160,7 @@ def _evidence(
         Classes(source.labels, threshold),
         preprocessing=contract.preprocessing,
         chosen=Recipe(contract.input.range, contract.preprocessing.rule, contract.input.colour),
-        run=run,
+        run=sized(session.run, session.batch_sizes),
     )
 
 

@@ -1,7 +1,9 @@
 """What a person says about the model to import; whatever is None is found out, or asked for."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from edge.bundle import Colour, Family, Range, Rule, Task
 
@@ -12,7 +14,10 @@ class ImportOptions:
 
     ``folder`` holds AutoML's files: ``train_artifacts`` itself, or the folder of a downloaded run around it.
     ``registry`` is made where it is missing. ``golden`` is a folder of pictures with known answers, see
-    :mod:`edge.artifacts.answers`. ``resize`` and ``crop`` are in pixels, ``threshold`` is 0..1.
+    :mod:`edge.artifacts.answers`. ``resize`` and ``crop`` are in pixels, ``threshold`` is 0..1. ``any_task`` makes
+    bundles of detection and segmentation models too, which this version describes and keeps, but does not run;
+    ``images`` and ``size`` (width, height in pixels) are what such a graph was exported for, where it does not tell.
+    ``provenance`` and ``metrics``, plain JSON, are added to the manifest's.
     """
 
     folder: Path
@@ -28,3 +33,8 @@ class ImportOptions:
     crop: int | None = None
     threshold: float | None = None
     golden: Path | None = None
+    any_task: bool = False
+    images: int | None = None
+    size: tuple[int, int] | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)

@@ -5,6 +5,7 @@ A bundle is a folder: ``manifest.json``, ``model.onnx``, ``labels.json``, ``sett
 beside it: see :mod:`edge.bundle.signature`, which is imported by its own name.
 """
 
+from edge.bundle.boxes import BACKGROUND, images_of, outputs_of
 from edge.bundle.folder import (
     Bundle,
     file_entries,
@@ -16,17 +17,20 @@ from edge.bundle.folder import (
     sha256_of,
     write_manifest,
 )
-from edge.bundle.graph import CLASSIFICATION_TASKS, Graph, GraphTensor, check_graph, check_runnable
+from edge.bundle.graph import CLASSIFICATION_TASKS, check_graph, check_runnable, cropped
 from edge.bundle.manifest import (
     BUNDLE_SCHEMA,
     MANIFEST,
     MULTILABEL,
     SIGNATURE,
+    AnyPreprocessing,
+    BoundedSides,
     Colour,
     Dimension,
     Expected,
     Family,
     File,
+    FixedSize,
     Golden,
     Manifest,
     Name,
@@ -41,20 +45,25 @@ from edge.bundle.manifest import (
     manifest_json,
     parse_manifest,
 )
+from edge.bundle.tensors import Graph, GraphTensor
 from edge.bundle.version import version_key
 
 __all__ = [
+    "BACKGROUND",
     "BUNDLE_SCHEMA",
     "CLASSIFICATION_TASKS",
     "MANIFEST",
     "MULTILABEL",
     "SIGNATURE",
+    "AnyPreprocessing",
+    "BoundedSides",
     "Bundle",
     "Colour",
     "Dimension",
     "Expected",
     "Family",
     "File",
+    "FixedSize",
     "Golden",
     "Graph",
     "GraphTensor",
@@ -68,13 +77,16 @@ __all__ = [
     "TensorInput",
     "check_graph",
     "check_runnable",
+    "cropped",
     "file_entries",
     "file_problem",
     "fixed_batch",
+    "images_of",
     "is_name",
     "manifest_and_digest",
     "manifest_json",
     "open_bundle",
+    "outputs_of",
     "parse_labels",
     "parse_manifest",
     "read_manifest",

@@ -1,29 +1,13 @@
 """The graph against the manifest: what was loaded must be what was promised."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from edge.bundle.manifest import MULTILABEL, Dimension, Manifest, fixed_batch, shapes_agree
+from edge.bundle.boxes import box_problems
+from edge.bundle.manifest import MULTILABEL, Manifest, Preprocessing, fixed_batch, shapes_agree
+from edge.bundle.tensors import Graph, GraphTensor
 from edge.errors import ModelInvalidError, ModelUnsupportedError
 
 CLASSIFICATION_TASKS = ("image-classification", MULTILABEL)
-
-
-@dataclass(frozen=True, slots=True)
-class GraphTensor:
-    """Name, element type (``float32``, ``int64``, …) and dimensions of a graph's input or output, as loaded."""
-
-    name: str
-    dtype: str
-    shape: tuple[Dimension | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """The interface of a loaded ONNX graph."""
-
-    inputs: tuple[GraphTensor, ...]
-    outputs: tuple[GraphTensor, ...]
 
 
 def check_runnable(manifest: Manifest) -> None:
@@ -35,17 +19,30 @@ def check_runnable(manifest: Manifest) -> None:
         )
 
 
+def cropped(manifest: Manifest) -> Preprocessing:
+    """Return the preprocessing of a classification model. Raises ModelUnsupportedError for another's."""
+    if not isinstance(manifest.preprocessing, Preprocessing):
+        raise ModelUnsupportedError(
+            f"{manifest.name}:{manifest.version} prepares pictures by the rule {manifest.preprocessing.rule}; "
+            f"this version runs {' and '.join(CLASSIFICATION_TASKS)}"
+        )
+    return manifest.preprocessing
+
+
 def check_graph(manifest: Manifest, labels: Sequence[str], graph: Graph) -> None:
     """Raise ModelInvalidError, listing every difference, unless the loaded graph is what the manifest says."""
-    problems = [*_input_problems(manifest, graph), *_output_problems(manifest, labels, graph)]
+    if len(graph.inputs) != 1:
+        problems = [f"the graph has {len(graph.inputs)} inputs, 1 expected"]
+    elif manifest.family != "classification":
+        problems = [*box_problems(manifest, labels, graph)]
+    else:
+        problems = [*_input_problems(manifest, graph), *_output_problems(manifest, labels, graph)]
     if problems:
         raise ModelInvalidError(f"{manifest.name}:{manifest.version}: graph and manifest differ: {'; '.join(problems)}")
 
 
 def _input_problems(manifest: Manifest, graph: Graph) -> list[str]:
-    if len(graph.inputs) != 1:
-        return [f"the graph has {len(graph.inputs)} inputs, 1 expected"]
-    found, expected, crop = graph.inputs[0], manifest.input, manifest.preprocessing.crop
+    found, expected, crop = graph.inputs[0], manifest.input, cropped(manifest).crop
     problems = []
     if found.name != expected.name:
         problems.append(f"input is named {found.name!r}, the manifest says {expected.name!r}")

@@ -4,9 +4,19 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from edge.errors import ModelInvalidError
 
@@ -19,6 +29,7 @@ Task = Literal[
 ]
 Family = Literal["classification", "fasterrcnn", "retinanet", "maskrcnn", "yolov5"]
 Rule = Literal["shorter-side", "square"]
+FixedRule = Literal["stretch", "letterbox"]
 Range = Literal["imagenet", "0-255", "0-1"]
 Colour = Literal["rgb", "bgr"]
 Dimension = int | str
@@ -43,6 +54,7 @@ RelativePath = Annotated[str, AfterValidator(_confined)]
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 Name = Annotated[str, Field(pattern=NAME)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Side = Annotated[int, Field(ge=1, le=8192)]
 
 
 def is_name(text: str) -> bool:
@@ -68,12 +80,34 @@ class Preprocessing(_Strict):
     """How a picture becomes the input: the rule's name, the side to resize to and the side of the crop, in pixels."""
 
     rule: Rule = "shorter-side"
-    resize: Annotated[int, Field(ge=1, le=8192)] = 256
-    crop: Annotated[int, Field(ge=1, le=8192)] = 224
+    resize: Side = 256
+    crop: Side = 224
+
+
+class FixedSize(_Strict):
+    """How a picture becomes the input of a detection or segmentation graph of one size, in pixels.
+
+    ``stretch`` gives up the aspect; ``letterbox`` keeps it, centred on grey.
+    """
+
+    rule: FixedRule
+    width: Side
+    height: Side
+
+
+class BoundedSides(_Strict):
+    """As the cloud prepares a picture for the R-CNN family: as large as both bounds (pixels) allow, aspect kept."""
+
+    rule: Literal["bounded"]
+    min_size: Side
+    max_size: Side
 
 
 class Postprocessing(_Strict):
-    """How outputs become a prediction. ``threshold`` (0..1) selects labels of a multi-label model."""
+    """How outputs become a prediction.
+
+    ``threshold`` (0..1) selects labels of a multi-label model, and boxes of a detection or segmentation model.
+    """
 
     threshold: Probability = 0.5
 
@@ -100,6 +134,20 @@ class Golden(_Strict):
     tolerance: Annotated[float, Field(gt=0, le=1)] = 0.02
 
 
+def _kind_of_preprocessing(value: Any) -> str:
+    """Return the tag of the form that a ``preprocessing`` is in, by its rule alone."""
+    rule = value.get("rule") if isinstance(value, Mapping) else getattr(value, "rule", None)
+    return "fixed" if rule in get_args(FixedRule) else "bounded" if rule == "bounded" else "cropped"
+
+
+AnyPreprocessing = Annotated[
+    Annotated[Preprocessing, Tag("cropped")]
+    | Annotated[FixedSize, Tag("fixed")]
+    | Annotated[BoundedSides, Tag("bounded")],
+    Discriminator(_kind_of_preprocessing),
+]
+
+
 class Manifest(_Strict):
     """The whole of ``manifest.json``."""
 
@@ -110,7 +158,7 @@ class Manifest(_Strict):
     family: Family
     created_at: AwareDatetime
     input: TensorInput
-    preprocessing: Preprocessing
+    preprocessing: AnyPreprocessing
     postprocessing: Postprocessing = Postprocessing()
     batch: Literal["dynamic", "single"] | Annotated[int, Field(ge=1)] = "dynamic"
     model: RelativePath = "model.onnx"
@@ -136,16 +184,15 @@ def _unlisted(manifest: Manifest) -> list[str]:
 def _contradictions(manifest: Manifest) -> list[str]:
     """Return where parts of the manifest deny each other; other families than classification are not judged here."""
     problems = []
-    rule, resize, crop = (
-        manifest.preprocessing.rule,
-        manifest.preprocessing.resize,
-        manifest.preprocessing.crop,
-    )
-    if rule == "square" and resize < crop:
-        problems.append(f"the square rule needs resize >= crop, not {resize} and {crop}")
+    chosen = manifest.preprocessing
+    if not isinstance(chosen, Preprocessing):
+        wrong = manifest.family == "classification"
+        return [f"the rule {chosen.rule} is not one of classification"] if wrong else []
+    if chosen.rule == "square" and chosen.resize < chosen.crop:
+        problems.append(f"the square rule needs resize >= crop, not {chosen.resize} and {chosen.crop}")
     if manifest.family != "classification":
         return problems
-    shape = manifest.input.shape
+    shape, crop = manifest.input.shape, chosen.crop
     if not shapes_agree(shape, ("batch", 3, crop, crop)):
         problems.append(f"input.shape is {list(shape)}, preprocessing makes [batch, 3, {crop}, {crop}]")
     elif isinstance(shape[0], int) and shape[0] != fixed_batch(manifest):
@@ -199,7 +246,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _problem(item: Mapping[str, Any]) -> str:
-    place = ".".join(str(part) for part in item["loc"])
+    place = ".".join(str(part) for part in item["loc"] if part not in ("cropped", "fixed", "bounded"))
     text = str(item["msg"]).removeprefix("Value error, ")
     return f"{place}: {text}" if place else text
 

@@ -9,7 +9,7 @@ import click
 
 from edge import config
 from edge.artifacts import Imported, ImportOptions, import_artifacts
-from edge.bundle import Bundle, Colour, Family, Range, Rule, Task, open_bundle
+from edge.bundle import Bundle, Colour, Family, Range, Rule, Task, cropped, open_bundle
 from edge.bundle.signature import read_signatures
 from edge.cli.options import config_option, device_option, json_option, registry_option
 from edge.cli.rows import json_text
@@ -91,10 +91,8 @@ def _import_lines(imported: Imported) -> Iterator[tuple[str, str]]:
     yield "folder", f"{imported.bundle.folder}"
     yield "task", f"{manifest.task}, {len(imported.bundle.labels)} labels"
     yield "input", f"{manifest.input.colour}, range {manifest.input.range}"
-    yield (
-        "resizing",
-        f"{manifest.preprocessing.rule} {manifest.preprocessing.resize}, crop {manifest.preprocessing.crop}",
-    )
+    chosen = cropped(manifest)
+    yield "resizing", f"{chosen.rule} {chosen.resize}, crop {chosen.crop}"
     if evidence is None:
         yield "result", "unproven: give pictures with known answers (--golden DIR) to prove it"
         return
