@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge.errors import EdgeError
-from edge.rehearsal.limits import be_modest, die_with, limit_memory
+from edge.limits import be_modest, die_with, limit_memory
 from edge.rehearsal.task import BEGUN, Task, Verdict, parse_task
 
 

@@ -1,4 +1,4 @@
-"""Makes the rehearsing process modest: it takes what others leave, and it never outlives who waits for it."""
+"""Makes a process that another waits for modest: it takes what others leave, and it never outlives who waits for it."""
 
 import ctypes
 import os
@@ -14,7 +14,7 @@ OOM_FIRST = "1000"
 PROC = Path("/proc")
 CGROUP = Path("/sys/fs/cgroup")
 RESERVE_BYTES = 64 << 20
-"""What is left to others of the memory that is free when the rehearsal begins."""
+"""What is left to others of the memory that is free when the process begins."""
 
 
 def die_with(parent: int) -> None:
