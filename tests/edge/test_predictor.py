@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.bundle import Bundle, Manifest
+from edge.bundle import Bundle, Manifest, cropped
 from edge.errors import ImageDecodeError, ImageTooLargeError, InferenceError, ModelUnsupportedError
 from edge.predictor import BatchF32, OutputsF32, Predictor
 from edge.preprocess.classification import prepare
@@ -76,7 +76,7 @@ def test_the_manifest_decides_range_and_colour() -> None:
     assert tensor[:, 4, 4].tolist() == [51.0, 0.0, 255.0]
     np.testing.assert_array_equal(
         tensor,
-        prepare(picture, preprocessing=bundle.manifest.preprocessing, colour="bgr", value_range="0-255"),
+        prepare(picture, preprocessing=cropped(bundle.manifest), colour="bgr", value_range="0-255"),
     )
 
 

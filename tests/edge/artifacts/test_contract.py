@@ -8,7 +8,7 @@ import pytest
 
 from edge.artifacts.contract import Contract, describe, family_of
 from edge.artifacts.options import ImportOptions
-from edge.bundle import Dimension, Family, Graph, GraphTensor
+from edge.bundle import Dimension, Family, Graph, GraphTensor, Preprocessing
 from edge.errors import ConfigError, ModelInvalidError, ModelUnsupportedError
 
 
@@ -69,6 +69,7 @@ def test_defaults_are_automls() -> None:
     """Without settings a 224 graph gets AutoML's defaults."""
     found = contract()
     assert (found.task, found.family, found.batch) == ("image-classification", "classification", "dynamic")
+    assert isinstance(found.preprocessing, Preprocessing)
     assert (found.preprocessing.rule, found.preprocessing.resize, found.preprocessing.crop) == (
         "shorter-side",
         256,
@@ -103,6 +104,7 @@ def test_sizes_come_from_settings_graph_and_arguments(
 ) -> None:
     """The crop is the graph's where it is fixed; the resize is the settings' or what a person says."""
     found = contract(of, settings, mlmodel, **options).preprocessing
+    assert isinstance(found, Preprocessing)
     assert (found.resize, found.crop) == sizes
 
 

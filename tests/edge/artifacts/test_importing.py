@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.artifacts import Imported, ImportOptions, import_artifacts
-from edge.bundle import Bundle, Colour, Range, Rule
+from edge.bundle import Bundle, Colour, Range, Rule, cropped
 from edge.errors import ConfigError, EdgeError, ModelInvalidError, ModelNotFoundError, ModelUnsupportedError, StoreError
 from edge.proof import load_model
 from edge.registry.local import LocalRegistry
@@ -76,7 +76,8 @@ def test_bare_artifacts_become_an_unproven_bundle(tmp_path: Path, artifacts: Pat
     manifest = imported.bundle.manifest
     assert imported.evidence is None
     assert imported.bundle.folder == tmp_path / "models" / "parts" / "1"
-    assert (manifest.preprocessing.resize, manifest.preprocessing.crop, manifest.input.range) == (
+    sizes = cropped(manifest)
+    assert (sizes.resize, sizes.crop, manifest.input.range) == (
         RESIZE,
         CROP,
         "imagenet",
