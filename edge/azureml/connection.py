@@ -10,6 +10,15 @@ from edge.azureml.place import Place, Workspace
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
     from azure.core.credentials import TokenCredential
+    from azure.core.pipeline.transport import HttpTransport
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """Who asks and what carries requests where the SDK shall say what it would send, and send nothing."""
+
+    credential: "TokenCredential"
+    transport: "HttpTransport[Any, Any]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +32,24 @@ class Connection:
 
 
 def connect(
-    place: Place, identity: Identity, cloud: Cloud, *, retries: int = 3, timeout_s: float = 30.0, progress: bool = False
+    place: Place,
+    identity: Identity,
+    cloud: Cloud,
+    *,
+    retries: int = 3,
+    timeout_s: float = 30.0,
+    progress: bool = False,
+    rehearsal: Rehearsal | None = None,
 ) -> Connection:
     """Return a connection; no request is made yet.
 
     ``retries`` are the SDK's own, ``timeout_s`` bounds each wait for an answer, ``progress`` lets the SDK draw
-    its bars. Raises ConfigError for an identity that lacks something.
+    its bars; a ``rehearsal`` takes the place of identity and network. Raises ConfigError for an identity that lacks
+    something.
     """
     from azure.ai.ml import MLClient  # noqa: PLC0415 - over a second, 100 MB
 
-    credential = make_credential(identity, cloud)
+    credential = rehearsal.credential if rehearsal else make_credential(identity, cloud)
     options: dict[str, Any] = {
         "retry_total": retries,
         "connection_timeout": min(timeout_s, 10.0),
@@ -40,6 +57,7 @@ def connect(
         "enable_telemetry": False,
         "show_progress": progress,
         **_cloud_options(cloud),
+        **({"transport": rehearsal.transport} if rehearsal else {}),
     }
     if isinstance(place, Workspace):
         client = MLClient(credential, place.subscription_id, place.resource_group, place.name, **options)

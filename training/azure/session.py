@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from edge.azureml.cloud import Cloud
-from edge.azureml.connection import Connection, connect
+from edge.azureml.connection import Connection, Rehearsal, connect
 from edge.azureml.faults import Fault, azure_errors
 from edge.azureml.identity import Identity
 from edge.azureml.place import Place
@@ -19,16 +19,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Session:
-    """Where, and who asks. Nothing is asked, and the SDK not loaded, before :attr:`client` is used."""
+    """Where, and who asks. Nothing is asked, and the SDK not loaded, before :attr:`client` is used.
+
+    ``timeout_s`` bounds each wait for an answer; ``retries`` are the SDK's own; in a ``rehearsal`` nothing is sent.
+    """
 
     place: Place
     identity: Identity
     cloud: Cloud
+    timeout_s: float = 30.0
+    retries: int = 3
+    rehearsal: Rehearsal | None = None
 
     @cached_property
     def connection(self) -> Connection:
         """The open door. Raises ConfigError."""
-        return connect(self.place, self.identity, self.cloud)
+        return connect(
+            self.place,
+            self.identity,
+            self.cloud,
+            retries=self.retries,
+            timeout_s=self.timeout_s,
+            rehearsal=self.rehearsal,
+        )
 
     @property
     def client(self) -> "MLClient":
