@@ -37,27 +37,30 @@ def connect(
     cloud: Cloud,
     *,
     retries: int = 3,
-    timeout_s: float = 30.0,
+    timeout_s: float = 20.0,
     progress: bool = False,
     rehearsal: Rehearsal | None = None,
 ) -> Connection:
     """Return a connection; no request is made yet.
 
     ``retries`` are the SDK's own, ``timeout_s`` bounds each wait for an answer, ``progress`` lets the SDK draw
-    its bars; a ``rehearsal`` takes the place of identity and network. Raises ConfigError for an identity that lacks
+    its bars; a ``rehearsal`` takes the place of identity and network. What Azure leaves without an answer is asked
+    once more at most, so that silence shows after twice ``timeout_s``. Raises ConfigError for an identity that lacks
     something.
     """
     from azure.ai.ml import MLClient  # noqa: PLC0415 - over a second, 100 MB
 
+    from edge.azureml.waiting import Transport  # noqa: PLC0415 - the same
+
+    times = {"connection_timeout": min(timeout_s, 10.0), "read_timeout": timeout_s}
     credential = rehearsal.credential if rehearsal else make_credential(identity, cloud)
     options: dict[str, Any] = {
         "retry_total": retries,
-        "connection_timeout": min(timeout_s, 10.0),
-        "read_timeout": timeout_s,
+        "retry_read": min(retries, 1),
+        "transport": rehearsal.transport if rehearsal else Transport(**times),
         "enable_telemetry": False,
         "show_progress": progress,
         **_cloud_options(cloud),
-        **({"transport": rehearsal.transport} if rehearsal else {}),
     }
     if isinstance(place, Workspace):
         client = MLClient(credential, place.subscription_id, place.resource_group, place.name, **options)

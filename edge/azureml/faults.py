@@ -171,7 +171,7 @@ def _of_the_sdk(error: Exception, what: str) -> Fault:
     return _fault(RULES["not found by the SDK" if absent else "refused by the SDK"], what, said)
 
 
-def _thrown_by_the_sdk(error: Exception) -> bool:
+def _thrown_by_the_sdk(error: BaseException) -> bool:
     """Tell whether Azure's packages raised an error by themselves, not while they called code of ours."""
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
         room = str(frame.f_globals.get("__name__", "")).partition(".")[0]
@@ -214,7 +214,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _body(error: Exception) -> Mapping[str, Any]:
     """Return the answer's JSON; empty where it has none."""
     try:
-        body = json.loads(getattr(error, "response", None).text())
+        response: Any = getattr(error, "response", None)
+        body = json.loads(response.text())
     except (AttributeError, ValueError, RuntimeError):
         return {}
     found = body.get("error", body) if isinstance(body, dict) else {}

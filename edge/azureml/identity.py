@@ -1,20 +1,30 @@
 """Who asks: one explicit credential, with short time-outs; a chain of guesses is for a developer's machine."""
 
+import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from edge.azureml.cloud import AUTHORITIES, Cloud
 from edge.errors import ConfigError
 
 if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
+    from azure.core.credentials import AccessToken, TokenCredential
 
-Kind = Literal["default", "managed-identity", "certificate", "secret", "environment", "az-cli"]
+Kind = Literal["default", "managed-identity", "workload-identity", "certificate", "secret", "environment", "az-cli"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+CHAIN: tuple[Kind, ...] = ("environment", "workload-identity", "managed-identity", "az-cli")
+"""What ``default`` tries, in this order; the first one that is set up decides."""
 TIMEOUT_S = 10
 """How long a token may take that a program or this machine's own endpoint gives."""
+LIMIT_S = 15.0
+"""How long signing in may take in all, whatever happens on the way."""
+PATIENCE: Mapping[str, Any] = {"retry_total": 1, "connection_timeout": 2, "read_timeout": 4}
+"""What the credentials are told. It bounds each wait, not their sum, and not an answer that comes byte by byte."""
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +41,105 @@ class Identity:
         return f"Identity({self.kind}, tenant_id={self.tenant_id}, client_id={self.client_id})"
 
 
-def make_credential(identity: Identity, cloud: Cloud) -> "TokenCredential":
-    """Return a credential of azure-identity. Nothing is asked yet. Raises ConfigError where something is missing."""
-    import azure.identity  # noqa: PLC0415 - half a second, and only who signs in needs it
+def within(limit_s: float, ask: Callable[[], _Answer]) -> _Answer:
+    """Return what ``ask`` returns, or raise what it raises; TimeoutError where that takes longer.
 
-    options: dict[str, Any] = {"authority": cloud.authority}
+    It runs in a thread that nobody waits for at the end of the process: what hangs in there goes on until it ends.
+    """
+    answer: Future[_Answer] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(ask())
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where it is waited for
+            answer.set_exception(error)
+
+    Thread(target=run, name="azure sign-in", daemon=True).start()
+    return answer.result(limit_s)
+
+
+class BoundedCredential:
+    """A credential of azure-identity whose answer comes, or fails, within ``limit_s`` seconds."""
+
+    def __init__(self, credential: "TokenCredential", kind: Kind, limit_s: float = LIMIT_S) -> None:
+        self._credential = credential
+        self._kind = kind
+        self._limit_s = limit_s
+
+    def get_token(self, *scopes: str, **options: Any) -> "AccessToken":
+        """Return a token for the scopes. Raises azure.core's ClientAuthenticationError, also where it takes too long.
+
+        That one, since the SDK tries again after every other error.
+        """
+        from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415 - see make_credential
+
+        try:
+            return within(self._limit_s, lambda: self._credential.get_token(*scopes, **options))
+        except TimeoutError as error:
+            text = f"the credential '{self._kind}' gave no token within {self._limit_s:g} s"
+            raise ClientAuthenticationError(text) from error
+
+
+def make_credential(identity: Identity, cloud: Cloud, *, limit_s: float = LIMIT_S) -> BoundedCredential:
+    """Return a credential of azure-identity. Nothing is asked yet. Raises ConfigError where something is missing."""
+    _quiet()
+    try:
+        return BoundedCredential(_MAKERS[identity.kind](identity, _options(cloud)), identity.kind, limit_s)
+    except ValueError as error:
+        raise ConfigError(f"the credential '{identity.kind}' cannot be used: {' '.join(str(error).split())}") from error
+
+
+def _quiet() -> None:
+    """Keep azure-identity from writing the whole story of each failure to standard error, where the error says it.
+
+    Somebody who has set a level for it is asked no less than before.
+    """
+    for name in ("azure.identity", "msal"):
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.CRITICAL)
+
+
+def _options(cloud: Cloud) -> dict[str, Any]:
+    options: dict[str, Any] = {"authority": cloud.authority, **PATIENCE}
     if cloud.name not in AUTHORITIES:
         options["disable_instance_discovery"] = True  # a cut-off cloud cannot ask the public one who it is
-    makers: Mapping[Kind, Callable[[], TokenCredential]] = {
-        "default": lambda: azure.identity.DefaultAzureCredential(process_timeout=TIMEOUT_S, **options),
-        "managed-identity": lambda: azure.identity.ManagedIdentityCredential(
-            client_id=identity.client_id, retry_total=1, connection_timeout=2, read_timeout=TIMEOUT_S
-        ),
-        "environment": lambda: azure.identity.EnvironmentCredential(**options),
-        "az-cli": lambda: azure.identity.AzureCliCredential(process_timeout=TIMEOUT_S),
-        "certificate": lambda: _with_certificate(identity, options),
-        "secret": lambda: _with_secret(identity, options),
-    }
-    return makers[identity.kind]()
+    return options
+
+
+def _default(identity: Identity, options: Mapping[str, Any]) -> "TokenCredential":
+    """Return the SDK's chain without its links that need a person's desktop."""
+    from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - see make_credential
+
+    desktop = ("shared_token_cache", "visual_studio_code", "powershell", "developer_cli", "broker")
+    left_out = {f"exclude_{name}_credential": True for name in desktop}
+    client = {"managed_identity_client_id": identity.client_id} if identity.client_id else {}
+    return DefaultAzureCredential(process_timeout=TIMEOUT_S, **left_out, **client, **options)
+
+
+def _managed(identity: Identity, _options: Mapping[str, Any]) -> "TokenCredential":
+    from azure.identity import ManagedIdentityCredential  # noqa: PLC0415 - see make_credential
+
+    return ManagedIdentityCredential(client_id=identity.client_id, **PATIENCE)
+
+
+def _workload(identity: Identity, options: Mapping[str, Any]) -> "TokenCredential":
+    from azure.identity import WorkloadIdentityCredential  # noqa: PLC0415 - see make_credential
+
+    told = {"tenant_id": identity.tenant_id, "client_id": identity.client_id}
+    return WorkloadIdentityCredential(**{key: value for key, value in told.items() if value}, **options)
+
+
+def _environment(_identity: Identity, options: Mapping[str, Any]) -> "TokenCredential":
+    from azure.identity import EnvironmentCredential  # noqa: PLC0415 - see make_credential
+
+    return EnvironmentCredential(**options)
+
+
+def _az_cli(identity: Identity, _options: Mapping[str, Any]) -> "TokenCredential":
+    from azure.identity import AzureCliCredential  # noqa: PLC0415 - see make_credential
+
+    return AzureCliCredential(tenant_id=identity.tenant_id or "", process_timeout=TIMEOUT_S)
 
 
 def _with_certificate(identity: Identity, options: Mapping[str, Any]) -> "TokenCredential":
@@ -68,3 +159,14 @@ def _with_secret(identity: Identity, options: Mapping[str, Any]) -> "TokenCreden
     if not (identity.tenant_id and identity.client_id and identity.secret):
         raise ConfigError("the credential 'secret' needs tenant_id, client_id and client_secret")
     return ClientSecretCredential(identity.tenant_id, identity.client_id, identity.secret, **options)
+
+
+_MAKERS: Mapping[Kind, Callable[[Identity, Mapping[str, Any]], "TokenCredential"]] = {
+    "default": _default,
+    "managed-identity": _managed,
+    "workload-identity": _workload,
+    "environment": _environment,
+    "az-cli": _az_cli,
+    "certificate": _with_certificate,
+    "secret": _with_secret,
+}

@@ -27,7 +27,7 @@ class Session:
     place: Place
     identity: Identity
     cloud: Cloud
-    timeout_s: float = 30.0
+    timeout_s: float = 20.0
     retries: int = 3
     rehearsal: Rehearsal | None = None
 
