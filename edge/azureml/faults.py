@@ -268,6 +268,8 @@ def _seconds(text: str, now: datetime) -> float | None:
 
 
 def _said(error: BaseException) -> str:
-    """Return an error's first line, without the code in front that azure.core writes there."""
+    """Return an error's first line; of the SDK's long lists what is wrong, not the heading above it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return re.sub(r"^\(\w+\) ", "", lines[0]) if lines else type(error).__name__
+    wrong = [line for line in lines if line.startswith("(x) ")]
+    # azure.core writes the code in front, in brackets
+    return re.sub(r"^\(\w+\) ", "", (wrong or lines)[0]) if lines else type(error).__name__
