@@ -1,26 +1,35 @@
-"""Files in Azure's blob storage, a chunk at a time: the SDK's own download holds a whole file in memory."""
+"""Files in Azure's blob storage, a piece at a time: the SDK's own download holds a whole file in memory."""
 
+import base64
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.azureml.connection import Connection
+from edge.errors import ModelInvalidError
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 CHUNK_BYTES = 1 << 20
+BLOCK_BYTES = 4 << 20
+"""How much of a file is held in memory while it is uploaded."""
+SHA256 = "sha256"
+"""Metadata of a file that :meth:`Container.upload` wrote."""
+RETRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A blob: its path below the container, and its size in bytes."""
+    """A blob: its path below the container, and its size in bytes; hashes in hex where whoever wrote it left them."""
 
     path: str
     size: int
+    md5: str | None = field(default=None, compare=False)
+    sha256: str | None = field(default=None, compare=False)
 
 
 class Container:
@@ -29,10 +38,19 @@ class Container:
     def __init__(self, client: "ContainerClient") -> None:
         self._client = client
 
+    @property
+    def url(self) -> str:
+        """Where it is, without what opens it."""
+        return str(self._client.url).partition("?")[0]
+
     def files(self, folder: str) -> list[StoredFile]:
         """Return the files below a folder, by path; not those of a folder whose name only begins alike."""
         found = self._client.list_blobs(name_starts_with=f"{folder.rstrip('/')}/", include=["metadata"])
-        return [StoredFile(blob.name, blob.size) for blob in found if not _is_folder(blob)]
+        return [_stored(blob) for blob in found if not _is_folder(blob)]
+
+    def piece(self, path: str, offset: int, length: int) -> bytes:
+        """Return at most ``length`` bytes of a file, with one request where that is at most :data:`CHUNK_BYTES`."""
+        return self._client.download_blob(path, offset, length, max_concurrency=1).readall()
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """Yield a file's bytes."""
@@ -48,6 +66,32 @@ class Container:
                 took(len(chunk))
         return digest.hexdigest()
 
+    def upload(self, path: str, source: Path, *, sha256: str, took: Callable[[int], object] = lambda _: None) -> None:
+        """Write a file of that SHA-256 in blocks, each checked by the service; it is there whole or not at all.
+
+        Raises ModelInvalidError where the file's bytes are others, OSError.
+        """
+        from azure.storage.blob import BlobBlock  # noqa: PLC0415 - see open_datastore
+
+        digest = hashlib.sha256()
+        blocks: list[BlobBlock] = []
+        with self._client.get_blob_client(path) as blob, source.open("rb") as file:
+            while block := file.read(BLOCK_BYTES):
+                digest.update(block)
+                number = base64.b64encode(f"{len(blocks):08}".encode()).decode()
+                blob.stage_block(number, block, length=len(block), validate_content=True)
+                blocks.append(BlobBlock(number))
+                took(len(block))
+            if digest.hexdigest() != sha256:
+                raise ModelInvalidError(f"{source} was changed while it was uploaded; nothing was registered")
+            blob.commit_block_list(blocks, metadata={SHA256: sha256})
+
+
+def _stored(blob: Any) -> StoredFile:
+    md5 = blob.content_settings.content_md5
+    sha256 = (blob.metadata or {}).get(SHA256)
+    return StoredFile(blob.name, blob.size, md5=bytes(md5).hex() if md5 else None, sha256=sha256)
+
 
 def _is_folder(blob: Any) -> bool:
     """Tell a folder of hierarchical storage from an empty file."""
@@ -55,8 +99,13 @@ def _is_folder(blob: Any) -> bool:
 
 
 @contextmanager
-def open_datastore(connection: Connection, name: str, *, timeout_s: float = 30.0) -> Iterator[Container]:
-    """Give the container behind a workspace's datastore, opened by its secret, or by who asks where it has none."""
+def open_datastore(
+    connection: Connection, name: str, *, timeout_s: float = 30.0, retries: int = RETRIES
+) -> Iterator[Container]:
+    """Give the container behind a workspace's datastore, opened by its secret, or by who asks where it has none.
+
+    Data Lake storage answers as blob storage does; its container is called a file system.
+    """
     from azure.storage.blob import ContainerClient  # noqa: PLC0415 - the daemon must not load it
 
     store: Any = connection.client.datastores.get(name, include_secrets=True)
@@ -64,11 +113,30 @@ def open_datastore(connection: Connection, name: str, *, timeout_s: float = 30.0
     key = getattr(secrets, "account_key", None) or getattr(secrets, "sas_token", None)
     with ContainerClient(
         f"{store.protocol}://{store.account_name}.blob.{store.endpoint}",
-        store.container_name,
+        getattr(store, "container_name", None) or store.filesystem,
         credential=key or connection.credential,
-        max_single_get_size=CHUNK_BYTES,
-        max_chunk_get_size=CHUNK_BYTES,
-        connection_timeout=min(timeout_s, 10.0),
-        read_timeout=timeout_s,
+        **_patience(timeout_s, retries),
     ) as client:
         yield Container(client)
+
+
+@contextmanager
+def open_url(
+    url: str, credential: Any = None, *, timeout_s: float = 30.0, retries: int = RETRIES
+) -> Iterator[Container]:
+    """Give the container of a URL, which holds its own signature or is opened by ``credential``."""
+    from azure.storage.blob import ContainerClient  # noqa: PLC0415 - see open_datastore
+
+    with ContainerClient.from_container_url(url, credential, **_patience(timeout_s, retries)) as client:
+        yield Container(client)
+
+
+def _patience(timeout_s: float, retries: int) -> dict[str, Any]:
+    return {
+        "max_single_get_size": CHUNK_BYTES,
+        "max_chunk_get_size": CHUNK_BYTES,
+        "connection_timeout": min(timeout_s, 10.0),
+        "read_timeout": timeout_s,
+        "retry_total": retries,
+        "initial_backoff": 1,  # seconds; the SDK's own 15 would be silence that looks like a hang
+    }

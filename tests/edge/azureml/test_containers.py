@@ -10,6 +10,7 @@ from edge.azureml.connection import Connection, connect
 from edge.azureml.containers import StoredFile, open_datastore
 from edge.azureml.identity import Identity
 from edge.azureml.place import Workspace
+from edge.errors import ModelInvalidError
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
 from tests.azure.standin import Cloud
 
@@ -36,3 +37,30 @@ def test_a_folder_is_listed_and_its_files_come_whole(
     assert digest == hashlib.sha256(data).hexdigest()
     assert sum(took) == len(data)
     assert max(took) <= 1 << 20
+
+
+def test_an_uploaded_file_is_there_whole_or_not_at_all(azure: Cloud, connection: Connection, tmp_path: Path) -> None:
+    """It goes in blocks; one whose bytes are not the promised ones is never committed."""
+    data = b"0123456789" * 900_000
+    source = tmp_path / "model.onnx"
+    source.write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()
+    took: list[int] = []
+    with open_datastore(connection, "workspaceblobstore") as container:
+        with pytest.raises(ModelInvalidError, match="was changed while it was uploaded"):
+            container.upload("up/wrong", source, sha256="0" * 64)
+        container.upload("up/right", source, sha256=digest, took=took.append)
+        (stored,) = container.files("up")
+    assert (stored.path, stored.size, stored.sha256) == ("up/right", len(data), digest)
+    assert azure.blobs.read("up/right") == data
+    assert sum(took) == len(data)
+    assert max(took) == 4 << 20
+
+
+def test_an_empty_file_is_uploaded(connection: Connection, tmp_path: Path) -> None:
+    """It has no blocks."""
+    source = tmp_path / "empty"
+    source.touch()
+    with open_datastore(connection, "workspaceblobstore") as container:
+        container.upload("none/empty", source, sha256=hashlib.sha256().hexdigest())
+        assert container.files("none") == [StoredFile("none/empty", 0)]
