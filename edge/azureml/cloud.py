@@ -18,6 +18,14 @@ AUTHORITIES: Mapping[str, str] = MappingProxyType(
     }
 )
 """The clouds that the SDK knows by name, and who signs people in there."""
+RESOURCE_MANAGERS: Mapping[str, str] = MappingProxyType(
+    {
+        PUBLIC: "https://management.azure.com",
+        "AzureChinaCloud": "https://management.chinacloudapi.cn",
+        "AzureUSGovernment": "https://management.usgovcloudapi.net",
+    }
+)
+"""Where resources are asked about in those clouds."""
 ENDPOINTS = (
     "azure_portal",
     "resource_manager",
@@ -40,6 +48,12 @@ class Cloud:
     def authority(self) -> str:
         """The URL of who signs people in."""
         return AUTHORITIES[self.name] if self.name in AUTHORITIES else self.endpoints["active_directory"]
+
+    @property
+    def management_scope(self) -> str:
+        """What a token must be asked for that the control plane and the workspace's own endpoints take."""
+        known = RESOURCE_MANAGERS.get(self.name) or self.endpoints["resource_manager"]
+        return f"{known.rstrip('/')}/.default"
 
     @property
     def storage_endpoint(self) -> str:
