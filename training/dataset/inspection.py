@@ -1,0 +1,113 @@
+"""Looks at every picture's file: its content, format and size, and whether it is whole."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from edge.errors import InputError
+from edge.preprocess.decode import FORMATS, picture
+from training.dataset.annotations import Picture, Size
+from training.dataset.locate import AUTOML_SUFFIXES
+from training.errors import DataError
+
+SUFFIX_OF: Mapping[str, tuple[str, ...]] = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+}
+"""The formats that AutoML takes, by Pillow's names, and their suffixes."""
+ORIENTATION = 0x0112
+"""The EXIF tag that tells how a picture is to be turned when it is shown."""
+AHEAD = 64
+"""How many pictures are handed out to the threads at once."""
+
+Fault = Literal["missing", "unreadable", "damaged", "format"]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a picture's file shows. With a ``fault`` the rest may be empty; ``turned`` is that EXIF wants it turned."""
+
+    sha256: str = ""
+    size: Size = (0, 0)
+    format: str = ""
+    suffix_fits: bool = True
+    turned: bool = False
+    bytes: int = 0
+    fault: Fault | None = None
+    why: str = ""
+
+
+def look_at(pictures: Sequence[Picture], looked: Callable[[int], object] = lambda _: None) -> list[Looked]:
+    """Look at every picture, in their order, all cores at work; ``looked`` hears how many are done.
+
+    A picture that is not here has the fault ``missing``. Nothing is kept of the pixels.
+    """
+    found: list[Looked] = []
+    with ThreadPoolExecutor(os.cpu_count() or 1, "look") as workers:
+        todo = iter(pictures)
+        while some := list(islice(todo, AHEAD)):
+            found.extend(workers.map(look, some))
+            looked(len(found))
+    return found
+
+
+def look(wanted: Picture) -> Looked:
+    """Look at one picture's file."""
+    if wanted.source is None:
+        return Looked(fault="missing", why="no such file")
+    try:
+        data = wanted.source.read_bytes()
+    except OSError as exc:
+        return Looked(fault="unreadable", why=exc.strerror or str(exc))
+    digest, kind, suffix = hashlib.sha256(data).hexdigest(), _kind(data), wanted.source.suffix.lower()
+    if kind and kind not in SUFFIX_OF:
+        return Looked(digest, format=kind, bytes=len(data), fault="format", why=f"{kind}, which AutoML does not take")
+    if suffix not in AUTOML_SUFFIXES:
+        return Looked(
+            digest, bytes=len(data), fault="format", why=f"{suffix or 'no suffix'}, which AutoML does not take"
+        )
+    try:
+        opened = picture(data)
+    except InputError as exc:
+        return Looked(digest, bytes=len(data), fault="damaged", why=str(exc))
+    return Looked(
+        digest,
+        (opened.width, opened.height),
+        suffix[1:] if suffix in SUFFIX_OF[kind] else SUFFIX_OF[kind][0][1:],
+        suffix_fits=suffix in SUFFIX_OF[kind],
+        turned=opened.getexif().get(ORIENTATION, 1) not in (0, 1),
+        bytes=len(data),
+    )
+
+
+def same_bytes(source: Path, looked: Looked) -> bytes:
+    """Return a file's bytes if they are still those that were looked at.
+
+    Raises:
+        DataError: it cannot be read, or has changed.
+    """
+    try:
+        data = source.read_bytes()
+    except OSError as exc:
+        raise DataError(f"{source}: cannot be read any more ({exc.strerror})") from exc
+    if hashlib.sha256(data).hexdigest() != looked.sha256:
+        raise DataError(f"{source}: has changed since it was checked; run the command again")
+    return data
+
+
+def _kind(data: bytes) -> str:
+    """Return Pillow's name of the format that a file begins like, empty for none."""
+    return next((str(parser.format) for signature, parser in FORMATS if signature.match(data)), "")
+
+
+def contents(pictures: Sequence[Picture], looked: Sequence[Looked]) -> Iterator[str]:
+    """Yield what tells each picture from others: its content, or where it lies if that is not here."""
+    for wanted, seen in zip(pictures, looked, strict=True):
+        yield seen.sha256 or wanted.url or wanted.name

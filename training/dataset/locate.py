@@ -1,0 +1,67 @@
+"""Finds the files of pictures that a labels' file names by paths from elsewhere."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from edge.preprocess.decode import SUFFIXES
+from training.errors import DataError
+
+AUTOML_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".jpe", ".jfif", ".bmp", ".tif", ".tiff"))
+"""The suffixes, in lower case, of the pictures that AutoML takes."""
+
+
+class Pictures:
+    """All pictures below a folder: those that the suffix says are ones, and neither hidden nor in a hidden folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.names = _below(root)
+        self._by_file: Mapping[str, list[str]] = _grouped(self.names)
+
+    def find(self, reference: str) -> str | None:
+        """Return the name of the picture whose path ends most like ``reference``, which may lack its suffix.
+
+        Raises:
+            DataError: several are as much like it.
+        """
+        found = self._by_file.get(PurePosixPath(reference).name, [])
+        alike = {name: _common_end(name, reference) for name in found}
+        best = [name for name, parts in alike.items() if parts == max(alike.values())]
+        if len(best) > 1:
+            raise DataError(
+                f"{reference}: could be {' or '.join(best[:2])} below {self.root}; "
+                "give the folder that its path begins in with --pictures"
+            )
+        return best[0] if best else None
+
+
+def _below(root: Path) -> list[str]:
+    """Return the paths of pictures below a folder, sorted, with slashes."""
+    try:
+        paths = (path.relative_to(root) for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+        names = [path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts)]
+    except OSError as exc:
+        raise DataError(f"{root}: cannot be read ({exc.strerror}); check its permissions") from exc
+    return sorted(name for name in names if (root / name).is_file())
+
+
+def _grouped(names: list[str]) -> Mapping[str, list[str]]:
+    """Return names by file name, with and without its suffix."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        path = PurePosixPath(name)
+        groups[path.name].append(name)
+        groups[path.stem].append(name)
+    return groups
+
+
+def _common_end(one: str, other: str) -> int:
+    """Return how many folders above the file are alike."""
+    pairs = zip(reversed(PurePosixPath(one).parts[:-1]), reversed(PurePosixPath(other).parts[:-1]), strict=False)
+    count = 0
+    for a, b in pairs:
+        if a != b:
+            break
+        count += 1
+    return count

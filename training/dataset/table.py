@@ -1,0 +1,66 @@
+"""Tables of names and labels: ``file,label1 label2``, and the CSV that data-labelling projects export."""
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge.bundle import Task
+from edge.preprocess.decode import SUFFIXES
+from training.dataset.annotations import MULTICLASS, Tag
+from training.dataset.entries import OLD_DATASTORE, Entry, azure_url, path_of
+from training.errors import DataError
+
+SEPARATORS = (";", "|", ",")
+"""What may stand between the labels of a cell in place of spaces; then labels may have spaces in them."""
+LABELS = ("label", "labels")
+
+
+def read_table(path: Path, task: Task | None) -> list[Entry]:
+    """Read a table: the first column names the picture, that called ``label`` or ``labels``, or the second, its labels.
+
+    A row of a data-labelling project's export, or of a multi-class task, has one label, or a JSON list of them.
+
+    Raises:
+        DataError: it cannot be read, or a row has no labels' cell.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+        raise DataError(f"{path}: cannot be read ({exc})") from exc
+    if rows and not _names_picture(rows[0][0]):
+        column, rows = _label_column(rows[0]), rows[1:]
+    else:
+        column = 1
+    short = next((row for row in rows if len(row) <= column), None)
+    if short is not None:
+        raise DataError(f"{path}: the row of {short[0]!r} has no labels; a row is: file,label1 label2")
+    return [_entry(row[0].strip(), row[column], task) for row in rows]
+
+
+def _names_picture(cell: str) -> bool:
+    return Path(path_of(cell.strip())).suffix.lower() in SUFFIXES
+
+
+def _label_column(header: Sequence[str]) -> int:
+    named = [number for number, cell in enumerate(header) if cell.strip().lower() in LABELS]
+    return named[0] if named else 1
+
+
+def _entry(reference: str, cell: str, task: Task | None) -> Entry:
+    one = task == MULTICLASS or (task is None and OLD_DATASTORE.fullmatch(reference) is not None)
+    labels = _labels(cell.strip(), one=one)
+    return Entry(path_of(reference), tuple(Tag(label) for label in labels), azure_url(reference))
+
+
+def _labels(cell: str, *, one: bool) -> list[str]:
+    if cell.startswith("["):
+        try:
+            return [str(label) for label in json.loads(cell)]
+        except ValueError as exc:
+            raise DataError(f"the labels {cell!r} are no JSON list") from exc
+    if one:
+        return [cell] if cell else []
+    separator = next((found for found in SEPARATORS if found in cell), None)
+    return [label.strip() for label in cell.split(separator) if label.strip()]
