@@ -66,6 +66,10 @@ class Container:
                 took(len(chunk))
         return digest.hexdigest()
 
+    def put(self, path: str, data: bytes, *, sha256: str) -> None:
+        """Write a small file of that SHA-256 in one request, replacing what stands there."""
+        self._client.upload_blob(path, data, overwrite=True, validate_content=True, metadata={SHA256: sha256})
+
     def upload(self, path: str, source: Path, *, sha256: str, took: Callable[[int], object] = lambda _: None) -> None:
         """Write a file of that SHA-256 in blocks, each checked by the service; it is there whole or not at all.
 
