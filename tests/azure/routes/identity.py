@@ -17,8 +17,8 @@ MSI_HEADER = "the-secret-of-this-machine"
 LIFETIME_S = 3600
 
 
-def token(audience: str) -> str:
-    """Return a token as Azurite wants it; nobody checks its signature."""
+def token(audience: str, **more: str) -> str:
+    """Return a token as Azurite wants it, with ``more`` claims; nobody checks its signature."""
     now = int(time.time())
     claims = {
         "aud": audience,
@@ -29,6 +29,7 @@ def token(audience: str) -> str:
         "appid": "the-application",
         "oid": "the-object",
         "tid": TENANT,
+        **more,
     }
     parts = ({"alg": "RS256", "typ": "JWT"}, claims)
     return ".".join([*(_b64(json.dumps(part).encode()) for part in parts), _b64(b"signature")])
@@ -43,7 +44,11 @@ def _audience(scope: str) -> str:
 
 
 def routes(cloud: Cloud) -> list[Route]:
-    """Return Entra ID's discovery and token endpoints, and that of the machine's own identity."""
+    """Return Entra ID's discovery and token endpoints, and that of the machine's own identity.
+
+    The forms of applications that signed in are in ``notes["sign-ins"]``; ``notes["refuse_sign_in"]`` is a code
+    (``AADSTS…``) that all of them get instead of a token.
+    """
 
     def discovery(request: Request) -> Mapping[str, Any]:
         authority = f"{cloud.url}/{request.path_params['tenant']}"
@@ -56,6 +61,10 @@ def routes(cloud: Cloud) -> list[Route]:
 
     async def of_application(request: Request) -> Response:
         form = await request.form()
+        cloud.notes.setdefault("sign-ins", []).append(dict(form))
+        if refusal := cloud.notes.get("refuse_sign_in"):
+            told = {"error": "invalid_client", "error_description": f"{refusal}: asked for by the test."}
+            return JSONResponse(told, status_code=401)
         scope = next(part for part in str(form["scope"]).split() if part.endswith("/.default"))
         return JSONResponse({"token_type": "Bearer", "expires_in": LIFETIME_S, "access_token": token(_audience(scope))})
 

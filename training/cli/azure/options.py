@@ -32,7 +32,13 @@ _OPTIONS = (
         help="How to sign in; name one in production.",
     ),
     click.option("--tenant", envvar="AZURE_TENANT_ID", metavar="ID", help="Tenant, for certificate and secret."),
-    click.option("--client", envvar="AZURE_CLIENT_ID", metavar="ID", help="Application or managed identity."),
+    click.option(
+        "--client",
+        # the second is how a job in Azure Machine Learning learns of its own identity
+        envvar=["AZURE_CLIENT_ID", "DEFAULT_IDENTITY_CLIENT_ID"],
+        metavar="ID",
+        help="Application or managed identity.",
+    ),
     click.option(
         "--certificate", type=FILE, envvar="AZURE_CLIENT_CERTIFICATE_PATH", help="PEM file with certificate and key."
     ),
@@ -66,12 +72,13 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def _with_options(command: Callable[..., Any], *, shared: bool) -> Callable[..., Any]:
     @wraps(command)
     def run(**given: Any) -> Any:
+        # a variable that is set to nothing counts as none
         identity = Identity(
             given.pop("kind"),
-            given.pop("tenant"),
-            given.pop("client"),
+            given.pop("tenant") or None,
+            given.pop("client") or None,
             given.pop("certificate"),
-            given.pop("client_secret"),
+            given.pop("client_secret") or None,
         )
         cloud = read_cloud(given.pop("cloud"))
         return command(session=Session(_place(given), identity, cloud), **given)
