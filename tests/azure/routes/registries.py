@@ -1,10 +1,97 @@
-"""Shared registries."""
+"""Shared registries: found by discovery, asked under their own path, with references to their blobs."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.azure.standin import Cloud
+from tests.azure.arm import PROVIDER, RESOURCE_GROUP, SUBSCRIPTION, TENANT, ArmError, Body
+from tests.azure.blobs import CONTAINER
+from tests.azure.routes.paths import GROUP
+from tests.azure.routes.versioned import newest_first
+from tests.azure.standin import Cloud, answering, json_of
+
+REGISTRY = "factory"
+PLANE = "/mferp/managementfrontend"
+REFERENCES = "references of registries"
+"""In the cloud's notes: ``SAS`` (where nothing is noted) or ``NoCredentials``."""
 
 
-def routes(_cloud: Cloud) -> list[Route]:
-    """Return them."""
-    return []
+def registry_path(name: str = REGISTRY) -> str:
+    return f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}{PROVIDER}/registries/{name}"
+
+
+def blob_url(cloud: Cloud, path: str) -> str:
+    """Return what a registry calls the place of a file or folder in its container."""
+    return f"{cloud.blobs.account_url}/{CONTAINER}/{path}"
+
+
+def registered(properties: Body) -> Body:
+    """Return what the service keeps; a registry knows no stages."""
+    kept = {"flavors": {}, "tags": {}, "properties": {}, "isArchived": False, **properties, "stage": None}
+    kept["flavors"] = kept["flavors"] or {}
+    return kept
+
+
+def routes(cloud: Cloud) -> list[Route]:
+    """Return discovery, models and data references."""
+
+    def discovery(request: Request) -> Mapping[str, Any]:
+        name = request.path_params["registry"]
+        if name != REGISTRY:
+            raise ArmError(404, "RegistryNotFound", f"Registry {name} could not be found")
+        return {
+            "registryName": name,
+            "tenantId": TENANT,
+            "primaryRegion": "westeurope",
+            "regions": ["westeurope"],
+            "subscriptionId": SUBSCRIPTION,
+            "resourceGroup": RESOURCE_GROUP,
+            "workspaceName": "",
+            "primaryRegionResourceProviderUri": f"{cloud.url}/",
+        }
+
+    def versions(request: Request) -> Mapping[str, Any]:
+        found = newest_first(cloud.resources.below(_plain(request)))
+        return {"value": [body for body in found if not body["properties"].get("isArchived")]}
+
+    def get(request: Request) -> Mapping[str, Any]:
+        return cloud.resources.get(_plain(request))
+
+    def put(request: Request) -> Response:
+        known = cloud.resources.has(_plain(request))
+        body = cloud.resources.put(_plain(request), registered(json_of(request)["properties"]))
+        return JSONResponse(body, status_code=200 if known else 201)
+
+    def place_to_upload(_request: Request) -> Mapping[str, Any]:
+        url = f"{cloud.blobs.account_url}/{CONTAINER}"
+        credential = {"credentialType": "SAS", "sasUri": f"{url}?{cloud.blobs.sas()}"}
+        return {"blobReferenceForConsumption": {"blobUri": url, "credential": credential}}
+
+    def reference(request: Request) -> Mapping[str, Any]:
+        blob = str(json_of(request)["blobUri"])
+        container = f"{cloud.blobs.account_url}/{CONTAINER}"
+        if cloud.notes.get(REFERENCES, "SAS") == "SAS":
+            credential = {"credentialType": "SAS", "sasUri": f"{container}?{cloud.blobs.sas(permissions='rl')}"}
+        else:
+            credential = {"credentialType": "NoCredentials"}
+        return {"blobReferenceForConsumption": {"blobUri": blob, "credential": credential}}
+
+    root = f"{PLANE}{GROUP}{PROVIDER}/registries/{{registry}}"
+    model = f"{root}/models/{{name}}/versions"
+    one = f"{model}/{{version}}"
+    found: list[tuple[str, Callable[[Request], Any], str]] = [
+        ("/registrymanagement/v1.0/registries/{registry}/discovery", discovery, "GET"),
+        (model, versions, "GET"),
+        (one, get, "GET"),
+        (one, put, "PUT"),
+        (f"{root}/tempdatarefs/{{name}}/versions/{{version}}", place_to_upload, "PUT"),
+        (f"{root}/datarefs/{{name}}/versions/{{version}}", reference, "POST"),
+    ]
+    return [Route(path, answering(handler), methods=[method]) for path, handler, method in found]
+
+
+def _plain(request: Request) -> str:
+    return request.url.path.removeprefix(PLANE)
