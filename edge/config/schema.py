@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import model_validator
 
+from edge.config.azure import AzureSection
 from edge.config.network import HttpSection, MqttSection
 from edge.config.sections import (
     BatchingSection,
@@ -28,6 +29,7 @@ class Config(Section):
 
     model: ModelSection = ModelSection()
     registry: RegistrySection = RegistrySection()
+    azure: AzureSection = AzureSection()
     rollout: RolloutSection = RolloutSection()
     session: SessionSection = SessionSection()
     batching: BatchingSection = BatchingSection()
@@ -55,6 +57,24 @@ class Config(Section):
             yield f"http.max_images: must not exceed {REQUEST_SHARE:g} of batching.queue_size: {LARGEST}"
         if self.http.enabled and self.http.max_body_mb > self.batching.queue_mb * REQUEST_SHARE:
             yield f"http.max_body_mb: must not exceed {REQUEST_SHARE:g} of batching.queue_mb: {LARGEST}"
+        yield from self._followed()
+
+    def _followed(self) -> Iterator[str]:
+        """Yield what does not fit between the registry's kind, what is followed there, and Azure."""
+        registry, azure = self.registry, self.azure
+        marked = next((key for key in ("stage", "tag") if getattr(registry, key) is not None), None)
+        if registry.kind != "azureml":
+            if marked:
+                yield f"registry.{marked}: only a registry of kind 'azureml' has stages and tags, this one is a folder"
+            return
+        if self.model.name is None:
+            yield "model.name: must name the model that is followed in Azure"
+        if azure.shared_registry is None and not azure.is_workspace:
+            yield "azure.workspace: give subscription_id, resource_group and workspace, or shared_registry"
+        if azure.shared_registry is not None and registry.stage is not None:
+            yield "registry.stage: models in a shared registry have no stage; use registry.tag"
+        if marked and self.model.version != "latest":
+            yield f"registry.{marked}: model.version {self.model.version!r} is pinned, so nothing is followed; drop one"
 
 
 SECTIONS: Mapping[str, type[Section]] = {

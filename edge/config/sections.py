@@ -4,11 +4,14 @@ The docstring after a key is its description in ``docs/reference/configuration.m
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from edge.config.values import BundleName, ConfigPath, PublicKey, Seconds, Share
+
+FOLDER_POLL_S = 2.0
+AZURE_POLL_S = 60.0
 
 
 class Section(BaseModel):
@@ -43,14 +46,28 @@ class ModelSection(Section):
 class RegistrySection(Section):
     """Where models are found."""
 
-    kind: Literal["local"] = "local"
-    """`local`: a folder that holds `<name>/<version>/`."""
+    kind: Literal["local", "bundle", "azureml"] = "local"
+    """`local`: a folder that holds `<name>/<version>/`; `bundle`: one that holds a single bundle, at most three folders
+    deep; `azureml`: the models registered in Azure, see `[azure]`."""
     path: ConfigPath = Path("models")
-    """The registry's folder."""
-    poll_s: Seconds = 2.0
-    """How often it is looked at for new versions."""
+    """The folder of a `local` registry or a `bundle`."""
+    stage: Annotated[str, Field(min_length=1)] | None = None
+    """`azureml`: follow the newest version that has this stage; where it moves back, so does the device."""
+    tag: Annotated[str, Field(pattern=r"^[^=]+(=.*)?$")] | None = None
+    """`azureml`: follow the newest version that has this tag, `key` or `key=value`; where it moves back, so does the
+    device."""
+    poll_s: Seconds = FOLDER_POLL_S
+    """How often it is looked at for new versions; 60 for `azureml` unless set, each time up to a fifth more or less."""
     trusted_keys: tuple[PublicKey, ...] = ()
     """Public keys of those whose bundles are taken; with any key set, an unsigned or wrongly signed one is refused."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _paced(cls, keys: Any) -> Any:
+        """Ask Azure less often than a folder is looked at, where nobody says otherwise."""
+        if isinstance(keys, dict) and keys.get("kind") == "azureml":
+            return {"poll_s": AZURE_POLL_S, **keys}
+        return keys
 
 
 class RolloutSection(Section):

@@ -20,7 +20,8 @@ def _text(path: object) -> object:
     return str(path) if isinstance(path, Path) else path
 
 
-def _anchored(path: Path, info: ValidationInfo) -> Path:
+def anchored(path: Path, info: ValidationInfo) -> Path:
+    """Return a path from the folder in the validation's context; ``~`` is the home folder."""
     base = info.context["base"] if info.context else Path()
     return base / path.expanduser()
 
@@ -69,7 +70,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-ConfigPath = Annotated[Path, Field(strict=False), BeforeValidator(_text), AfterValidator(_anchored)]
+ConfigPath = Annotated[Path, Field(strict=False), BeforeValidator(_text), AfterValidator(anchored)]
 """A path; a relative one is joined to the folder in the validation context's ``base``; ``~`` is the home folder."""
 TopicLevel = Annotated[str, AfterValidator(_topic_level)]
 """One level of an MQTT topic, safe in file names too."""

@@ -28,7 +28,8 @@ def run(config: Config) -> int:
     Does not return where a part hangs that would keep the process from ending: it ends the process with that code.
     Raises ConfigError, StoreError before anything serves.
     """
-    secrets = [secret.get_secret_value() for secret in (config.http.token, config.mqtt.password) if secret]
+    given = (config.http.token, config.mqtt.password, config.azure.client_secret)
+    secrets = [secret.get_secret_value() for secret in given if secret]
     configure(config.log.format, config.log.level, secrets=secrets, colour=False if no_colour() else None)
     notifier, losses = Notifier(environment()), Losses()
     stopping = Stopping(timeout_s=config.daemon.stop_timeout_s)
@@ -87,6 +88,7 @@ def _progress(daemon: Daemon, config: Config) -> Progress:
             work=daemon.delivery.tally,
             publisher=daemon.messaging.publisher if daemon.messaging else None,
             watch=daemon.watch,
+            pulse=daemon.pulse,
             sources=daemon.sources,
             load_s=config.rollout.load_timeout_s,
         )

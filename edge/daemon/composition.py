@@ -20,6 +20,8 @@ from edge.daemon.control import DaemonControl
 from edge.daemon.inputs import supervise_sources
 from edge.daemon.messaging import Messaging, open_messaging
 from edge.daemon.models import make_rollout, trust
+from edge.daemon.progress import Pulse
+from edge.daemon.registries import guesses, jitter_of, make_registry
 from edge.daemon.status import Identity, Status
 from edge.daemon.trials import open_trials
 from edge.daemon.web import start_http
@@ -47,6 +49,7 @@ class Daemon:
     http: HttpSection
     delivery: Delivery
     watch: Watch
+    pulse: Pulse
     sources: tuple[SupervisedSource, ...]
 
     @property
@@ -69,12 +72,13 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
     stack.callback(executor.close)
     identity = Identity(metadata.version("automl-edge"), config.mqtt.device)
     status = Status(identity, executor=executor, messaging=messaging)
+    status.also(partial(guesses, config))
     control = DaemonControl(status, messaging=messaging)
     feed, metrics = Feed(), Metrics(snapshot=status.snapshot, version=identity.version)
     observers: list[Observer] = [feed.observe, metrics.observe]
     if config.log.results == "true" or (config.log.results == "auto" and stream.isatty()):
         observers.append(console.observe)
-    trials = open_trials(config, stack, executor=executor, metrics=metrics, wake=control.reload)
+    trials = open_trials(config, stack, executor=executor, metrics=metrics, wake=control.wake)
     delivery = Delivery(
         executor,
         device=config.mqtt.device,
@@ -84,17 +88,18 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
         publish_answers=config.http.publish,
     )
     server = start_http(config, stack, delivery=delivery, control=control, status=status, feed=feed, metrics=metrics)
-    rollout = make_rollout(config, store, executor, control, metrics, trials)
+    pulse = Pulse()
+    rollout = make_rollout(config, make_registry(config, moved=pulse.beat), store, executor, control, metrics, trials)
     sources = supervise_sources(config, delivery.emit, messaging)
     control.follow(rollout, sources)
     if messaging is not None:
         _connect(messaging, control, stack)
-    watch = Watch(control.look, poll_s=config.registry.poll_s, first=rollout.start)
+    watch = Watch(control.look, poll_s=config.registry.poll_s, jitter=jitter_of(config), first=rollout.start)
     stack.callback(watch.close)
     stack.callback(rollout.stop)
     control.wakes(watch)
     watch.now()
-    return Daemon(control, console, server, messaging, config.http, delivery, watch, sources)
+    return Daemon(control, console, server, messaging, config.http, delivery, watch, pulse, sources)
 
 
 def _connect(messaging: Messaging, control: DaemonControl, stack: ExitStack) -> None:

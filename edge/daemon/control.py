@@ -73,7 +73,13 @@ class DaemonControl:
         return self._rolling().rollback(name)
 
     def reload(self) -> None:
-        """Look into the registry now."""
+        """Look into the registry now: a person asks."""
+        if self._rollout is not None:
+            self._rollout.hurry()
+        self.wake()
+
+    def wake(self) -> None:
+        """Let the next look begin now."""
         if self._watch is not None:
             self._watch.now()
 

@@ -55,6 +55,14 @@ class Looking(Protocol):
         """Rises with each look."""
 
 
+class Beating(Protocol):
+    """What a long look gives signs of life by."""
+
+    @property
+    def beats(self) -> int:
+        """Rises with each of them."""
+
+
 class Looked(Protocol):
     """A source under supervision."""
 
@@ -73,15 +81,19 @@ def signs_of(
     work: Work,
     publisher: Outlet | None,
     watch: Looking,
+    pulse: Beating,
     sources: Sequence[Looked],
     load_s: float,
     clock: Callable[[], float] = time.monotonic,
 ) -> list[Sign]:
-    """Return a sign of life of each part. ``load_s`` is how long a version may take to load and prove itself."""
+    """Return a sign of life of each part. ``load_s`` is how long a version may take to load and prove itself.
+
+    A look into the registry that gets on, by ``pulse``, may take as long as it likes.
+    """
     turns = partial(Turns, clock=clock)
     signs: list[Sign] = [
         turns("execution", lambda: work.settled, due=lambda: work.under_way > 0, limit_s=STUCK_S),
-        turns("rollout", lambda: watch.looks, limit_s=ROLLOUT_STUCK_S + 2 * load_s),
+        turns("rollout", lambda: watch.looks + pulse.beats, limit_s=ROLLOUT_STUCK_S + 2 * load_s),
     ]
     if server is not None:
         signs.append(turns("http", lambda: server.beats, ask=server.ask_beat, limit_s=STUCK_S))

@@ -7,9 +7,8 @@ from edge.config import Config
 from edge.daemon.control import DaemonControl
 from edge.daemon.trials import Trials
 from edge.metrics import Metrics
-from edge.ports import Executor, Model
+from edge.ports import Executor, Model, Registry
 from edge.proof import load_and_prove
-from edge.registry.local import LocalRegistry
 from edge.registry.store import Store
 from edge.rehearsal import Rehearsal, Task
 from edge.rollout import SERVES, Change, Rollout, Service, Staging, Wish
@@ -28,9 +27,15 @@ def trust(config: Config) -> Callable[[Bundle], None]:
 
 
 def make_rollout(
-    config: Config, store: Store, executor: Executor, control: DaemonControl, metrics: Metrics, trials: Trials
+    config: Config,
+    registry: Registry,
+    store: Store,
+    executor: Executor,
+    control: DaemonControl,
+    metrics: Metrics,
+    trials: Trials,
 ) -> Rollout:
-    """Return what follows the configured registry and swaps models into ``executor``."""
+    """Return what follows the registry and swaps models into ``executor``."""
 
     def changed(change: Change) -> None:
         if change.kind == "refused":
@@ -39,7 +44,6 @@ def make_rollout(
             metrics.swapped()
         control.tell(change)
 
-    registry = LocalRegistry(config.registry.path)
     return Rollout(
         registry,
         store,
@@ -52,7 +56,7 @@ def make_rollout(
     )
 
 
-def _staging(config: Config, registry: LocalRegistry, store: Store, *, noted: Callable[[], None]) -> Staging:
+def _staging(config: Config, registry: Registry, store: Store, *, noted: Callable[[], None]) -> Staging:
     """Return what makes models of bundles: rehearsed first, in a process of its own, where that is called for."""
     task = Task(
         device=config.session.device,

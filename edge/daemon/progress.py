@@ -14,7 +14,8 @@ STUCK_S = 30.0
 BROKER_STUCK_S = 120.0
 """How long the publisher's thread may take for one: names that do not resolve and pauses between tries are no fault."""
 ROLLOUT_STUCK_S = 900.0
-"""How long a look into the registry may take beyond a version's own time to load: it may copy from a slow share."""
+"""How long a look into the registry may take without a sign of life, beyond a version's own time to load: it may copy
+from a slow share."""
 LONGEST_STEP_S = 2.0
 
 _log = logging.getLogger(__name__)
@@ -78,6 +79,22 @@ class Lives:
     def look(self) -> str | None:
         """Return that the thread has ended, where it has."""
         return None if self._alive() else "its thread has ended"
+
+
+class Pulse:
+    """Counts signs of life of something that may rightly take long, such as a download."""
+
+    def __init__(self) -> None:
+        self._beats = 0
+
+    @property
+    def beats(self) -> int:
+        """Rises with each of them."""
+        return self._beats
+
+    def beat(self) -> None:
+        """Give one; by one thread at a time."""
+        self._beats += 1
 
 
 class Progress:

@@ -12,7 +12,7 @@ from edge.ports import Executor, Priority
 from edge.publishers.mqtt_payloads import outbox_detail, outbox_json
 from edge.publishers.outbox import OutboxStatus
 from edge.results import model_json
-from edge.rollout import Rollout, refusal_json, update_json
+from edge.rollout import Rollout, pulled_json, refusal_json, update_json
 from edge.session import OnnxSession
 
 MOST_REFUSED = 20
@@ -126,7 +126,7 @@ class Status:
                 "capacity": self._executor.capacity,
                 "overloaded": self._executor.full(Priority.REQUEST) is not None,
             },
-            **self._updates(),
+            **self._updates(pulled=True),
             **self._trials(),
             "sources": self._source_states(),
             "mqtt": self._broker(),
@@ -170,12 +170,17 @@ class Status:
         model = self._executor.model
         return model.session.provider if model else None
 
-    def _updates(self) -> Mapping[str, Any]:
-        """Return the version on its way to serve, None where there is none, and the versions that do not serve."""
+    def _updates(self, *, pulled: bool = False) -> Mapping[str, Any]:
+        """Return the version on its way to serve, None where there is none, and the versions that do not serve.
+
+        ``pulled`` adds how much of it is here, which changes too often to be published.
+        """
         if self._rollout is None:
             return {"update": None, "refused": []}
         refused = [refusal_json(refusal) for refusal in self._rollout.refused[:MOST_REFUSED]]
-        return {"update": update_json(self._rollout.update), "refused": refused}
+        update = self._rollout.update
+        told = update_json(update)
+        return {"update": {**told, **pulled_json(update)} if told and pulled else told, "refused": refused}
 
     def _trials(self) -> Mapping[str, Any]:
         """Return the trial and the probation under way, each None where there is none."""

@@ -11,7 +11,7 @@ import logging
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from edge.bundle import MANIFEST, SIGNATURE, File, Manifest, parse_manifest
 from edge.bundle.signature import signature_bytes
 from edge.durable import replace_file, sync_folder
 from edge.errors import ModelInvalidError, ModelNotFoundError, RegistryError, StoreError
+from edge.ports import Took
 
 PARTIAL = ".partial-"
 CHUNK_BYTES = 1 << 20
@@ -138,24 +139,32 @@ def write_file(path: Path, data: bytes) -> None:
         sync_folder(path.parent)
 
 
-def copy_bundle(source: Path, into: Path, *, digest: str) -> None:
+def copy_bundle(source: Path, into: Path, *, digest: str, took: Took = lambda _took, _of: None) -> None:
     """Copy the manifest of ``source``, exactly the files that it lists, and its signature, into the empty ``into``.
 
-    Every byte is hashed on its way. Raises ModelNotFoundError where the folder is gone, RegistryError where it is not
-    (or no longer) the bundle of that digest, StoreError where ``into`` cannot be written.
+    Every byte is hashed on its way; ``took`` hears how many are here. Raises ModelNotFoundError where the folder is
+    gone, RegistryError where it is not (or no longer) the bundle of that digest, StoreError where ``into`` cannot be
+    written.
     """
     data = _read_manifest(source)
     if hashlib.sha256(data).hexdigest() != digest:
         raise RegistryError(f"{source} was replaced while it was looked at; it is looked at again")
-    for path, expected in _listed(source, data).files.items():
+    files = _listed(source, data).files
+    here, whole = 0, sum(file.size for file in files.values())
+    for path, expected in files.items():
         with disk_errors(f"copying {path} into {into.parent}"):
             (into / path).parent.mkdir(parents=True, exist_ok=True)
-            _copy_file(source / path, into / path, expected)
+            _copy_file(source / path, into / path, expected, took=_counting(took, here, whole))
+        here += expected.size
     signature = _read_signature(source)
     with disk_errors(f"copying {MANIFEST} into {into.parent}"):
         if signature:
             (into / SIGNATURE).write_bytes(signature)
         (into / MANIFEST).write_bytes(data)
+
+
+def _counting(took: Took, before: int, whole: int) -> Callable[[int], object]:
+    return lambda size: took(before + size, whole)
 
 
 def _read_manifest(source: Path) -> bytes:
@@ -178,7 +187,7 @@ def _listed(source: Path, data: bytes) -> Manifest:
     return parse_manifest(data, where=str(source / MANIFEST))
 
 
-def _copy_file(source: Path, target: Path, expected: File) -> None:
+def _copy_file(source: Path, target: Path, expected: File, *, took: Callable[[int], object]) -> None:
     digest, size = hashlib.sha256(), 0
     with target.open("wb") as file:
         for chunk in _chunks(source):
@@ -187,6 +196,7 @@ def _copy_file(source: Path, target: Path, expected: File) -> None:
                 break
             digest.update(chunk)
             file.write(chunk)
+            took(size)
     if size != expected.size or digest.hexdigest() != expected.sha256:
         raise RegistryError(f"{source} is not what the manifest says: still being copied, or changed; copy it again")
 

@@ -1,7 +1,8 @@
 """What the daemon asks of the process that talks to Azure, and what comes back: JSON lines over its pipes.
 
-The inquiry goes in as one line. Lines come out: ``progress`` now and then, so that silence means a hang; then an answer
-comes. The process, ``python -m edge.azureml``, is short-lived: the SDK costs 100 MB and a second, which its end returns.
+The inquiry goes in as one line. Lines come out: ``progress`` now and then, so that silence means a hang; then an
+answer. The process, ``python -m edge.azureml``, is short-lived: the SDK costs 100 MB and a second, which its end gives
+back.
 """
 
 import json

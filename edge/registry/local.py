@@ -4,19 +4,15 @@ A folder without a manifest is not there yet. One whose files are missing or sho
 is offered once it is complete. Nothing is remembered but versions whose files turned out wrong while being fetched.
 """
 
-import hashlib
-import threading
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-from edge.bundle import MANIFEST, Bundle, Manifest, file_problem, manifest_and_digest, open_bundle, version_key
-from edge.bundle.signature import signature_bytes
+from edge.bundle import Bundle, Manifest, open_bundle, version_key
 from edge.errors import ConfigError, ModelInvalidError, RegistryError
-from edge.ports import Candidate, Survey
+from edge.ports import Candidate, Survey, Took
 from edge.registry.files import copy_bundle, partial_folder, place, remove_stale_partials
-
-Stamp = tuple[tuple[int, int, int], ...]
-"""Device-independent trace of a version's files: inode, size and time of the last change of each."""
+from edge.registry.offer import Offer, has_manifest
 
 
 class LocalRegistry:
@@ -24,14 +20,23 @@ class LocalRegistry:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._spoiled: dict[Path, tuple[Stamp, str]] = {}
-        self._lock = threading.Lock()
+        self._offer = Offer()
 
     def candidates(self, name: str | None = None) -> Sequence[Candidate]:
         """Return whole versions (of ``name``), newest first. Raises RegistryError."""
         return self.survey(name).candidates
 
-    def survey(self, name: str | None = None) -> Survey:
+    def known(self, name: str | None = None) -> Survey:
+        """Look again, which costs little. Raises RegistryError."""
+        return self.survey(name)
+
+    def survey(
+        self,
+        name: str | None = None,
+        *,
+        version: str | None = None,  # noqa: ARG002 - the port's: all versions cost as much as one
+        asked: bool = False,  # noqa: ARG002 - the port's: it is looked at whenever somebody wants to know
+    ) -> Survey:
         """Look into the folder once: the whole versions, and why others are refused. Raises RegistryError."""
         found: list[Candidate] = []
         refused: dict[str, str] = {}
@@ -43,58 +48,27 @@ class LocalRegistry:
                 continue
             for folder in folders:
                 try:
-                    if _has_manifest(folder):
-                        found.append(self._candidate(folder))
+                    if has_manifest(folder):
+                        found.append(self._offer.candidate(folder, check=partial(_check_place, folder)))
                 except OSError as error:
                     refused[f"{parent.name}/{folder.name}"] = _unreadable(error)
                 except ModelInvalidError as error:
                     refused[f"{parent.name}/{folder.name}"] = str(error)
         return Survey(tuple(sorted(found, key=_age, reverse=True)), refused)
 
-    def _candidate(self, folder: Path) -> Candidate:
-        manifest, digest = manifest_and_digest(folder)
-        _check_place(folder, manifest)
-        for path, expected in manifest.files.items():
-            if problem := file_problem(folder, path, expected, hashed=False):
-                raise ModelInvalidError(f"not offered until it is whole: {problem}")
-        self._check_unspoiled(folder, manifest)
-        return Candidate(manifest.name, manifest.version, manifest.created_at, digest, _signature(folder))
-
-    def _check_unspoiled(self, folder: Path, manifest: Manifest) -> None:
-        with self._lock:
-            stamp, reason = self._spoiled.get(folder, ((), ""))
-        if stamp and stamp == _stamp(folder, manifest):
-            raise ModelInvalidError(reason)
-
     def folder(self, candidate: Candidate) -> Path:
         """Return the folder of a version."""
         return self._root / candidate.name / candidate.version
 
-    def fetch(self, candidate: Candidate, into: Path) -> None:
-        """Copy a version's files into the empty folder ``into``, hashing every byte.
+    def fetch(self, candidate: Candidate, into: Path, *, took: Took = lambda _took, _of: None) -> None:
+        """Copy a version's files into the empty folder ``into``: see :meth:`Offer.copy`."""
+        self._offer.copy(self.folder(candidate), candidate, into, took=took)
 
-        Raises ModelNotFoundError where it is gone, RegistryError where it changed or a file's hash is wrong (such a
-        version is not offered again until its files change), StoreError where ``into`` cannot be written.
-        """
-        folder = self.folder(candidate)
-        try:
-            copy_bundle(folder, into, digest=candidate.digest)
-        except RegistryError as error:
-            self._remember_spoiled(folder, str(error))
-            raise
+    def interrupt(self) -> None:
+        """Do nothing: reading a folder waits for nobody."""
 
-    def _remember_spoiled(self, folder: Path, reason: str) -> None:
-        try:
-            stamp = _stamp(folder, manifest_and_digest(folder)[0])
-        except ModelInvalidError:
-            return  # the next survey says what is wrong with it
-        with self._lock:
-            self._spoiled[folder] = (stamp, reason)
-
-
-def _signature(folder: Path) -> str:
-    data = signature_bytes(folder)
-    return hashlib.sha256(data).hexdigest() if data else ""
+    def close(self) -> None:
+        """Do nothing."""
 
 
 def _name_folders(root: Path, name: str | None) -> list[Path]:
@@ -115,29 +89,11 @@ def _folders(parent: Path) -> Iterator[Path]:
     return (path for path in parent.iterdir() if not path.name.startswith(".") and path.is_dir())
 
 
-def _has_manifest(folder: Path) -> bool:
-    """Tell whether a manifest is there, readable or not. Raises OSError where the folder cannot be looked into."""
-    return any(path.name == MANIFEST for path in folder.iterdir())
-
-
 def _check_place(folder: Path, manifest: Manifest) -> None:
     if (folder.parent.name, folder.name) != (manifest.name, manifest.version):
         raise ModelInvalidError(
             f"{folder} holds {manifest.name}:{manifest.version}; the folders must be {manifest.name}/{manifest.version}"
         )
-
-
-def _stamp(folder: Path, manifest: Manifest) -> Stamp:
-    """Return what changes when a file is written again; a missing file is a value of its own."""
-    stamps = []
-    for path in (MANIFEST, *manifest.files):
-        try:
-            status = (folder / path).stat()
-        except OSError:
-            stamps.append((0, 0, 0))
-            continue
-        stamps.append((status.st_ino, status.st_size, status.st_ctime_ns))
-    return tuple(stamps)
 
 
 def _age(candidate: Candidate) -> tuple[object, ...]:
@@ -181,7 +137,7 @@ def register(bundle_folder: Path, root: Path) -> Bundle:
     bundle = open_bundle(bundle_folder)
     target = check_free(root, bundle.manifest.name, bundle.manifest.version)
     remove_stale_partials(root)
-    with partial_folder(root) as partial:
-        copy_bundle(bundle_folder, partial, digest=bundle.digest)
-        place(partial, target)
+    with partial_folder(root) as unfinished:
+        copy_bundle(bundle_folder, unfinished, digest=bundle.digest)
+        place(unfinished, target)
     return open_bundle(target)

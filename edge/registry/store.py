@@ -24,7 +24,7 @@ from typing import Self
 
 from edge.bundle import Bundle, open_bundle
 from edge.errors import ModelInvalidError, ModelNotFoundError, StoreError
-from edge.ports import Candidate, Registry
+from edge.ports import Candidate, Registry, Took
 from edge.registry.files import disk_errors, partial_folder, place, remove_partials, write_file
 from edge.registry.marks import Mark
 from edge.registry.state import Kept, State, check_safe, parse_state, state_json
@@ -80,12 +80,20 @@ class Store:
             write_file(self._root / STATE, state_json(state))
         self._prune()
 
-    def pull(self, registry: Registry, candidate: Candidate, *, fetched: Callable[[], None] = lambda: None) -> Bundle:
+    def pull(
+        self,
+        registry: Registry,
+        candidate: Candidate,
+        *,
+        fetched: Callable[[], None] = lambda: None,
+        took: Took = lambda _took, _of: None,
+    ) -> Bundle:
         """Return the candidate's bundle from this disk, fetched first where it is not here whole.
 
-        ``fetched`` is called when everything is here and not yet verified. What was pulled last stays, whatever is
-        remembered. Raises RegistryError, ModelNotFoundError, ModelInvalidError (it does not hold together, or is
-        another version than the candidate says), ModelUntrustedError and StoreError; what was here stays.
+        ``took`` hears how far that is, ``fetched`` is called when everything is here and not yet verified. What was
+        pulled last stays, whatever is remembered. Raises RegistryError, ModelNotFoundError, ModelInvalidError (it does
+        not hold together, or is another version than the candidate says), ModelUntrustedError and StoreError; what was
+        here stays.
         """
         kept = Kept(candidate.name, candidate.version, candidate.digest)
         self._fresh = kept
@@ -96,7 +104,7 @@ class Store:
         except ModelInvalidError as error:
             _log.warning("a stored bundle cannot serve and is fetched again", extra={"reason": str(error)})
         with partial_folder(self._bundles) as partial:
-            registry.fetch(candidate, partial)
+            registry.fetch(candidate, partial, took=took)
             fetched()
             bundle = open_bundle(partial)
             _check_version(bundle, candidate)

@@ -1,6 +1,6 @@
 """Which version serves: stage, verify, prove, swap, drain, remember; what fails replaces nothing."""
 
-from edge.rollout.changes import SERVES, Change, Refusal, Update, change_json, refusal_json, update_json
+from edge.rollout.changes import SERVES, Change, Refusal, Update, change_json, pulled_json, refusal_json, update_json
 from edge.rollout.choice import Wish
 from edge.rollout.rollout import Rollout
 from edge.rollout.service import Service
@@ -25,6 +25,7 @@ __all__ = [
     "Watch",
     "Wish",
     "change_json",
+    "pulled_json",
     "refusal_json",
     "update_json",
 ]

@@ -35,12 +35,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A version on its way to serve, the phase it is in, and since when (aware, UTC)."""
+    """A version on its way to serve, the phase it is in, and since when (aware, UTC).
+
+    While it is pulled: how many bytes of how many are here, 0 where that is not known.
+    """
 
     name: str
     version: str
     phase: Phase
     since: datetime
+    took: int = 0
+    of: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,11 @@ def update_json(update: Update | None) -> dict[str, Any] | None:
     if update is None:
         return None
     return {"name": update.name, "version": update.version, "phase": update.phase, "since": instant(update.since)}
+
+
+def pulled_json(update: Update | None) -> dict[str, int]:
+    """Return how much of what is being pulled is here, and empty where that is not known."""
+    return {"bytes": update.took, "of_bytes": update.of} if update is not None and update.of else {}
 
 
 def refusal_json(refusal: Refusal) -> dict[str, str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeGuard
 
+from edge.bundle import version_key
 from edge.ports import Candidate, Survey
 from edge.registry.state import Kept, State, wanted
 
@@ -40,16 +41,32 @@ def choose(
 ) -> Candidate | None:
     """Return the version that should replace the one that serves, None where none should.
 
-    The newest one's removal is no reason to go back: an older version is not taken by following.
+    The newest one's removal is no reason to go back: an older version is not taken by following, unless it is the
+    newest that somebody chose (see :class:`edge.ports.Survey`).
     """
     usable = tuple(c for c in survey.candidates if not is_refused(c))
+    chosen = _chosen(survey)
     if wish.version != LATEST:
         choice = next((c for c in usable if c.version == wish.version), None)
     elif state.pinned and serving is not None:
         return None
     else:
-        choice = wanted(state, tuple(c for c in usable if serving is None or c.created_at >= serving.created_at))
+        choice = wanted(state, tuple(c for c in usable if c == chosen or not is_older(c, serving)))
     return None if choice is None or (serving is not None and choice.digest == serving.digest) else choice
+
+
+def _chosen(survey: Survey) -> Candidate | None:
+    """Return the newest version that somebody chose; None where that may be one that cannot be read at the moment."""
+    if not survey.exact or not survey.candidates:
+        return None
+    newest = survey.candidates[0]
+    refused = (place.partition("/")[2] for place in survey.refused)
+    return None if any(version_key(version) > version_key(newest.version) for version in refused) else newest
+
+
+def is_older(candidate: Candidate, serving: InService | None) -> bool:
+    """Tell whether taking a version means going back."""
+    return serving is not None and candidate.created_at < serving.created_at
 
 
 def matching(survey: Survey, name: str, version: str | None) -> Candidate | None:

@@ -9,11 +9,12 @@ from typing import Any
 
 from edge.errors import EdgeError, ModelError, ModelNotFoundError, RegistryError, UnavailableError
 from edge.ports import Candidate, Model, Registry, Survey
+from edge.registry.asking import InterruptedLookError
 from edge.registry.state import Judged, Kept, State, activated, judged, rolled_back
 from edge.registry.store import Store
 from edge.results import ModelRef, instant
 from edge.rollout.changes import Change, Kind, Refusal, Update
-from edge.rollout.choice import LATEST, InService, Wish, choose, matching
+from edge.rollout.choice import LATEST, InService, Wish, choose, is_older, matching
 from edge.rollout.examination import Examination
 from edge.rollout.listing import Known, listed
 from edge.rollout.obstacles import Obstacles, Trouble
@@ -56,6 +57,7 @@ class Rollout:
         self._obstacles = Obstacles(tell=service.tell, noted=noted)
         self._failing: str | None = None
         self._looking = False
+        self._asked = False
         self._lock = threading.RLock()
 
     @property
@@ -123,20 +125,29 @@ class Rollout:
             finally:
                 self._looking = False
 
+    def hurry(self) -> None:
+        """Let the next look ask the registry even where that is not due: a person waits for it."""
+        self._asked = True
+
     def activate(self, name: str, version: str | None = None) -> ModelRef:
         """Take a version and stay with it; None follows the newest again. Raises as :meth:`ports.Control.activate`."""
         with self._changing(asked=True):
-            survey = self._registry.survey(name)
-            candidate = matching(survey, name, version)
-            if candidate is None:
-                known = ", ".join(c.version for c in survey.candidates if c.name == name) or "none"
-                reason = survey.refused.get(f"{name}/{version}", f"the registry's versions of it: {known}")
-                raise ModelNotFoundError(f"{name}:{version or LATEST} cannot be taken: {reason}")
+            candidate = self._asked_for(name, version)
             staged = self._tried(candidate.digest) or self._stage(candidate)
             self._wish = Wish(name)
             pinned = version not in (None, LATEST)
             self._serve(staged, activated(self._store.state, staged.kept, pinned=pinned), "activated")
             return staged.model.ref
+
+    def _asked_for(self, name: str, version: str | None) -> Candidate:
+        survey = self._registry.survey(name, version=None if version == LATEST else version, asked=True)
+        candidate = matching(survey, name, version)
+        if candidate is None:
+            offered = survey.candidates or self._registry.known(name).candidates
+            known = ", ".join(c.version for c in offered if c.name == name) or "none"
+            reason = survey.refused.get(f"{name}/{version}", f"the registry's versions of it: {known}")
+            raise ModelNotFoundError(f"{name}:{version or LATEST} cannot be taken: {reason}")
+        return candidate
 
     def rollback(self, name: str) -> ModelRef:
         """Go back to the previous version. Raises as :meth:`edge.ports.Control.rollback`."""
@@ -151,7 +162,7 @@ class Rollout:
     def models(self) -> Sequence[Mapping[str, Any]]:
         """Return every known version with its state: see :mod:`edge.rollout.listing`. Never waits for a change."""
         try:
-            survey = self._registry.survey(self._wish.followed_name(self._store.state))
+            survey = self._registry.known(self._wish.followed_name(self._store.state))
         except RegistryError:
             survey = Survey((), {})
         serving, on_trial = self._serving, self._examination.on_trial
@@ -185,6 +196,8 @@ class Rollout:
         self._heed_trial()
         try:
             trouble = self._advance(self._survey())
+        except InterruptedLookError:
+            return  # somebody asked for something else, or the daemon stops
         except RegistryError as error:
             trouble = Trouble("the registry cannot be read", str(error))
         if trouble is None and self._serving is None:
@@ -193,7 +206,9 @@ class Rollout:
         self._obstacles.note(trouble)
 
     def _survey(self) -> Survey:
-        survey = self._registry.survey(self._wish.followed_name(self._store.state))
+        asked, self._asked = self._asked, False
+        version = None if self._wish.version == LATEST else self._wish.version
+        survey = self._registry.survey(self._wish.followed_name(self._store.state), version=version, asked=asked)
         self._obstacles.surveyed(survey, self._store.state.kept)
         return survey
 
@@ -219,9 +234,13 @@ class Rollout:
                     return Trouble("a model cannot be taken now", f"{who} cannot be taken now: {error}")
 
     def _choose(self, survey: Survey) -> Candidate | None:
+        refused = self._obstacles.refusals.__contains__
+        return choose(survey, self._wish, self._store.state, self._in_service, is_refused=refused)
+
+    @property
+    def _in_service(self) -> InService | None:
         staged = self._serving
-        serving = InService(staged.kept.digest, staged.created_at) if staged else None
-        return choose(survey, self._wish, self._store.state, serving, is_refused=self._obstacles.refusals.__contains__)
+        return InService(staged.kept.digest, staged.created_at) if staged else None
 
     def _stage(self, candidate: Candidate) -> Staged:
         return self._staging.stage(candidate, replacing=self._serving is not None)
@@ -231,7 +250,13 @@ class Rollout:
         staged = self._stage(candidate)
         self._obstacles.refusals.forget(staged.kept.digest)  # mended: on trial it is refused no longer
         follows = self._wish.version == LATEST
-        if follows and self._serving and self._examination.try_out(candidate, staged, self._serving.model):
+        goes_back = is_older(candidate, self._in_service)  # somebody wants it who knows both: no trial holds that up
+        if (
+            follows
+            and not goes_back
+            and self._serving
+            and self._examination.try_out(candidate, staged, self._serving.model)
+        ):
             self._staging.enter(staged.kept, "on trial")
             return
         self._serve(staged, activated(self._store.state, staged.kept, pinned=self._store.state.pinned), "activated")

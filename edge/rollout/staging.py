@@ -1,7 +1,7 @@
 """From a candidate to a model that may serve: pulled, verified, rehearsed, loaded. What serves is not touched."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -81,7 +81,9 @@ class Staging:
         """
         kept = Kept(candidate.name, candidate.version, candidate.digest)
         self.enter(kept, "pulling")
-        bundle = self._store.pull(self._registry, candidate, fetched=lambda: self.enter(kept, "verifying"))
+        bundle = self._store.pull(
+            self._registry, candidate, fetched=lambda: self.enter(kept, "verifying"), took=self._took
+        )
         try:
             return self.ready(kept, bundle, replacing=replacing)
         except ModelError:
@@ -106,13 +108,15 @@ class Staging:
         return Staged(kept, bundle.manifest.created_at, model)
 
     def interrupt(self) -> None:
-        """Let a staging under way end soon: its rehearsal ends at once."""
+        """Let a look or a staging under way end soon: what waits for another process ends at once."""
+        self._registry.interrupt()
         if self._rehearsal is not None:
             self._rehearsal.interrupt()
 
     def stop(self) -> None:
-        """End a rehearsal under way at once; what needs one is not staged any more."""
+        """End a look, a copy or a rehearsal under way at once; what needs one is not staged any more."""
         self.stopped = True
+        self._registry.close()
         if self._rehearsal is not None:
             self._rehearsal.stop()
 
@@ -134,6 +138,11 @@ class Staging:
         """Say that a version is in a phase from now on."""
         self._update = Update(kept.name, kept.version, phase, datetime.now(UTC))
         self._noted()
+
+    def _took(self, took: int, of: int) -> None:
+        """Note how much is here; nobody is told, since it changes all the time."""
+        if self._update is not None:
+            self._update = replace(self._update, took=took, of=of)
 
     def over(self) -> None:
         """Say that nothing is under way any more."""

@@ -1,6 +1,7 @@
 """Looks again and again, in a thread of its own."""
 
 import logging
+import random
 import threading
 from collections.abc import Callable
 
@@ -8,11 +9,22 @@ _log = logging.getLogger(__name__)
 
 
 class Watch:
-    """Calls ``first`` once, then ``check`` every ``poll_s`` seconds or at once when asked, in a thread of its own."""
+    """Calls ``first`` once, then ``check`` every ``poll_s`` seconds or at once when asked, in a thread of its own.
 
-    def __init__(self, check: Callable[[], None], *, poll_s: float, first: Callable[[], None] = lambda: None) -> None:
+    ``jitter`` (0..1) is the share of ``poll_s`` by which the time between two looks varies, up and down.
+    """
+
+    def __init__(
+        self,
+        check: Callable[[], None],
+        *,
+        poll_s: float,
+        jitter: float = 0.0,
+        first: Callable[[], None] = lambda: None,
+    ) -> None:
         self._check = check
         self._poll_s = poll_s
+        self._jitter = jitter
         self._first = first
         self._wake = threading.Event()
         self._stopping = False
@@ -45,5 +57,5 @@ class Watch:
                 _log.exception("the look into the registry failed unexpectedly")
             look = self._check
             self.looks += 1
-            self._wake.wait(self._poll_s)
+            self._wake.wait(self._poll_s * random.uniform(1 - self._jitter, 1 + self._jitter))  # noqa: S311 - no secret
             self._wake.clear()

@@ -12,6 +12,8 @@ from edge.errors import ConfigError
 from tests.edge.config_reference import PAGE, page_with_tables
 
 SECRET = "correct-horse-battery"
+AZURE = '[azure]\nsubscription_id = "s"\nresource_group = "g"\nworkspace = "w"\n'
+FOLLOWS = '[model]\nname = "a"\n[registry]\nkind = "azureml"\n'
 
 
 def write(folder: Path, text: str) -> Path:
@@ -190,6 +192,20 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
         ("[http]\nmax_images = 500", ["FILE: http.max_images: must not exceed 0.9 of batching.queue_size"]),
         ("[http]\nmax_body_mb = 500", ["FILE: http.max_body_mb: must not exceed 0.9 of batching.queue_mb"]),
         ("[batching]\nmax_batch_size = 17", ["FILE: batching.max_batch_size: must not exceed"]),
+        ('[registry]\nstage = "Production"', ["FILE: registry.stage: only a registry of kind 'azureml'"]),
+        ('[registry]\nkind = "bundle"\ntag = "site=7"', ["FILE: registry.tag: only a registry of kind 'azureml'"]),
+        (f'[registry]\nkind = "azureml"\n{AZURE}', ["FILE: model.name: must name the model"]),
+        (FOLLOWS, ["FILE: azure.workspace: give subscription_id, resource_group and workspace, or shared_registry"]),
+        (f'{FOLLOWS}[azure]\nworkspace = "w"', ["FILE: azure.workspace: give subscription_id"]),
+        (f'{FOLLOWS}stage = "Production"\n[azure]\nshared_registry = "r"', ["registry.stage", "use registry.tag"]),
+        (f'{FOLLOWS}tag = "=7"\n{AZURE}', ["FILE: registry.tag", "got '=7'"]),
+        (
+            f'[model]\nname = "a"\nversion = "3"\n[registry]\nkind = "azureml"\ntag = "live"\n{AZURE}',
+            ["FILE: registry.tag: model.version '3' is pinned"],
+        ),
+        (f'{AZURE}shared_registry = "r"', ["azure: shared_registry and a workspace are given"]),
+        (f'{AZURE}credential = "certificate"', ["needs tenant_id and client_id", "needs certificate: a PEM file"]),
+        (f'{AZURE}credential = "secret"\ntenant_id = "t"\nclient_id = "c"', ["EDGE_AZURE__CLIENT_SECRET"]),
         (
             '[[source]]\nname = "a"\npath = "b"\nkind = "folder"\n[[source]]\nname = "a"\npath = "c"\nkind = "folder"',
             ["FILE: source: the name 'a' is given twice"],
@@ -215,6 +231,10 @@ def test_rules_between_keys(tmp_path: Path, text: str, fragments: list[str]) -> 
         '[http]\nhost = "::1"',
         '[http]\nhost = "localhost"',
         "[mqtt]\nenabled = false\ntls = true",
+        f'{FOLLOWS}stage = "Production"\ntag = "site=7"\n{AZURE}',
+        f'{FOLLOWS}tag = "site"\n[azure]\nshared_registry = "r"',
+        f'[model]\nname = "a"\nversion = "3"\n[registry]\nkind = "azureml"\n{AZURE}',
+        f'{AZURE}credential = "managed-identity"',
     ],
 )
 def test_rules_between_keys_allow(tmp_path: Path, text: str) -> None:
@@ -256,7 +276,9 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_secrets_are_masked_in_every_output(tmp_path: Path) -> None:
     """Neither the dump nor a repr shows a secret, and the daemon can still read it."""
     path = write(tmp_path, f'[http]\ntoken = "{SECRET}"\n[mqtt]\nhost = "b"\nusername = "u"\npassword = "{SECRET}"\n')
-    config = load(path, {})
+    config = load(path, {"EDGE_AZURE__CLIENT_SECRET": SECRET})
+    assert config.azure.client_secret is not None
+    assert config.azure.client_secret.get_secret_value() == SECRET
     assert config.http.token is not None
     assert config.http.token.get_secret_value() == SECRET
     assert SECRET not in f"{dump(config)}{config!r}{config}"
@@ -276,6 +298,26 @@ def test_secrets_are_not_shown_in_tracebacks() -> None:
     with pytest.raises(ConfigError) as caught:
         load(None, {"EDGE_MQTT__PASSWORD": SECRET})
     assert SECRET not in "".join(format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("text", "poll_s"),
+    [
+        ("", 2.0),
+        ('[registry]\nkind = "bundle"', 2.0),
+        (FOLLOWS + AZURE, 60.0),
+        (f"{FOLLOWS}poll_s = 5.0\n{AZURE}", 5.0),
+    ],
+)
+def test_azure_is_asked_less_often(tmp_path: Path, text: str, poll_s: float) -> None:
+    """A folder is looked at every two seconds, Azure once a minute, unless the configuration says otherwise."""
+    assert dump(load(write(tmp_path, text), {}))["registry"]["poll_s"] == poll_s
+
+
+def test_a_cloud_is_a_name_or_a_file(tmp_path: Path) -> None:
+    """A file that describes a cloud lies beside the configuration, unless its path says otherwise."""
+    assert load(write(tmp_path, ""), {"EDGE_AZURE__CLOUD": "AzureChinaCloud"}).azure.cloud == "AzureChinaCloud"
+    assert load(write(tmp_path, '[azure]\ncloud = "cloud.json"'), {}).azure.cloud == str(tmp_path / "cloud.json")
 
 
 def test_the_configuration_is_frozen() -> None:

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from edge.api.feed import Feed
 from edge.api.server import HttpServer
 from edge.daemon.heartbeat import Heartbeat, signs_of, told
-from edge.daemon.progress import STUCK_S, Progress
+from edge.daemon.progress import STUCK_S, Progress, Pulse
 from edge.daemon.systemd import Notifier
 from edge.execution.delivery import Delivery
 from edge.ports import Executor, Frame, Priority
@@ -52,6 +52,7 @@ class Daemon:
             work=self.delivery.tally,
             publisher=None,
             watch=self.watch,
+            pulse=Pulse(),
             sources=(),
             load_s=1.0,
             clock=lambda: self.now,

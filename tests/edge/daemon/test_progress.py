@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from edge.daemon.progress import Lives, Progress, Turns
+from edge.daemon.progress import Lives, Progress, Pulse, Turns
 
 
 class Part:
@@ -76,3 +76,13 @@ def test_what_is_stuck_is_logged_once_and_shown(caplog: pytest.LogCaptureFixture
     alive[0] = True
     assert progress.look()
     assert [record.message for record in caplog.records] == ["a part is stuck", "a part moves again"]
+
+
+def test_a_long_download_that_gets_on_is_not_stuck() -> None:
+    """A sign of life now and then is enough, however long it takes altogether."""
+    part, pulse = Part(), Pulse()
+    sign = Turns("rollout", lambda: part.turns + pulse.beats, limit_s=5.0, clock=lambda: part.now)
+    for _ in range(100):
+        pulse.beat()
+        assert part.pass_by(4, sign) is None
+    assert part.pass_by(3, sign) == "nothing has moved for 6 s"

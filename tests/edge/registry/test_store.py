@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -154,7 +155,7 @@ from edge.registry.local import LocalRegistry
 from edge.registry.store import Store
 
 class Killed(LocalRegistry):
-    def fetch(self, candidate, into):
+    def fetch(self, candidate, into, **_):
         super().fetch(candidate, into)
         if sys.argv[3] == "half":
             os.truncate(into / "model.onnx", 10)
@@ -298,7 +299,7 @@ def test_damaged_stored_bundle_is_refused_and_pulled_again(tmp_path: Path, model
 class WrongRegistry(LocalRegistry):
     """Gives another version than was asked for."""
 
-    def fetch(self, candidate: Candidate, into: Path) -> None:
+    def fetch(self, candidate: Candidate, into: Path, **_: Any) -> None:
         super().fetch(next(one for one in self.candidates() if one != candidate), into)
 
 
@@ -371,7 +372,7 @@ def test_full_disk_is_an_error_that_says_so(tmp_path: Path, models: Path) -> Non
     candidate = publish(models, "1")
 
     class FullDisk(LocalRegistry):
-        def fetch(self, candidate: Candidate, into: Path) -> None:
+        def fetch(self, candidate: Candidate, into: Path, **_: Any) -> None:
             (into / "model.onnx").symlink_to("/dev/full")
             super().fetch(candidate, into)
 

@@ -2,8 +2,10 @@
 
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -357,3 +359,21 @@ def test_watch_looks_again_and_again() -> None:
         watch.now()
         assert looked.acquire(timeout=10)
     watch.close()
+
+
+def test_a_fleet_does_not_look_in_step() -> None:
+    """With a jitter, the times between the looks differ, by no more than it says."""
+    times: list[float] = []
+    enough = threading.Event()
+
+    def look() -> None:
+        times.append(time.monotonic())
+        if len(times) > 20:
+            enough.set()
+
+    watch = Watch(look, poll_s=0.02, jitter=0.5)
+    assert enough.wait(10)
+    watch.close()
+    spans = [after - before for before, after in pairwise(times[1:])]
+    assert min(spans) >= 0.01
+    assert max(spans) - min(spans) > 0.002
