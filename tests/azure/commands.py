@@ -1,0 +1,16 @@
+"""`automl-train azure …` as it is typed, in a terminal of 80 columns."""
+
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
+from tests.azure.standin import Cloud
+from training.cli import main
+
+
+def run(azure: Cloud, folder: Path, *words: object, credential: str = "managed-identity") -> Result:
+    """Run a command in the tests' workspace; the cloud file is written to ``folder``."""
+    where = ["--subscription", SUBSCRIPTION, "--resource-group", RESOURCE_GROUP, "--workspace", WORKSPACE]
+    who = ["--credential", credential, "--cloud", str(azure.cloud_file(folder))]
+    return CliRunner().invoke(main, ["azure", *map(str, words), *where, *who], env={"COLUMNS": "80"})

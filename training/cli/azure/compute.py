@@ -1,0 +1,149 @@
+"""`automl-train azure compute`: clusters to train on."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+
+from training.azure import compute as clusters
+from training.azure.compute import Compute, Ensured, Wish
+from training.azure.session import Session
+from training.cli.azure.options import session_options
+from training.cli.options import json_option
+
+
+@click.group()
+def compute() -> None:
+    """Make and look at compute clusters.
+
+    A cluster with --min 0 costs nothing while nothing runs; a job waits some minutes for its first node. Without any
+    cluster a job can run serverless: leave `compute` out of the job file, and name there only the size of the machine;
+    Azure makes it for that job and takes it away after. A cluster is worth its name where many jobs follow each other
+    (nodes stay --idle seconds), where it must lie in a network of your own, or have an identity of its own.
+    """
+
+
+@compute.command()
+@click.argument("name")
+@click.option("--size", required=True, metavar="SIZE", help="Size of the machines, as Standard_NC4as_T4_v3.")
+@click.option("--min", "low", type=click.IntRange(0), default=0, show_default=True, help="Nodes that always stay.")
+@click.option("--max", "high", type=click.IntRange(1), default=4, show_default=True, help="Nodes at most.")
+@click.option(
+    "--idle", type=click.IntRange(1), default=1200, show_default=True, help="Seconds that a node without work stays."
+)
+@click.option(
+    "--priority",
+    type=click.Choice(["dedicated", "low"]),
+    default="dedicated",
+    show_default=True,
+    help="Low is cheaper, and may be taken away while it works.",
+)
+@session_options
+@json_option
+def ensure(
+    session: Session, name: str, *, size: str, low: int, high: int, idle: int, priority: str, as_json: bool
+) -> None:
+    """Make the cluster NAME, change what differs, or say that it is as wished.
+
+    Size and priority of a cluster never change in Azure.
+    """
+    wish = Wish(name, size, low, high, idle, priority == "low")
+    warning = clusters.gpu_warning(size)
+    if warning:
+        click.echo(f"warning: {warning}", err=True)
+    with _status(f"cluster {name}") as shown:
+        ensured = clusters.ensure(session, wish, shown)
+    if as_json:
+        click.echo(json.dumps({**asdict(ensured), "warning": warning}, indent=2))
+    else:
+        click.echo(_said(ensured))
+
+
+@compute.command("list")
+@session_options
+@json_option
+def list_(session: Session, *, as_json: bool) -> None:
+    """List the computes of the workspace."""
+    found = clusters.computes(session)
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in found], indent=2))
+    elif found:
+        Console().print(_table(found))
+    else:
+        click.echo("no computes; `automl-train azure compute ensure` makes one")
+
+
+@compute.command()
+@click.argument("name")
+@session_options
+@json_option
+def show(session: Session, name: str, *, as_json: bool) -> None:
+    """Show the compute NAME."""
+    found = clusters.compute_named(session, name)
+    if as_json:
+        click.echo(json.dumps(asdict(found), indent=2))
+        return
+    table = Table.grid(padding=(0, 2))
+    rows = {
+        "name": found.name,
+        "kind": found.kind,
+        "state": found.state,
+        "error": found.error,
+        "size": found.size,
+        "nodes": _nodes(found) or None,
+        "idle": None if found.idle_s is None else f"{found.idle_s} s",
+        "priority": _priority(found) or None,
+    }
+    for key, value in rows.items():
+        if value is not None:
+            table.add_row(key, value)
+    Console().print(table)
+
+
+@contextmanager
+def _status(what: str) -> Iterator["_Line"]:
+    """Show a line that changes on a terminal; elsewhere nothing, since nothing in it lasts."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _Line(what, None)
+        return
+    with console.status(what) as status:
+        yield _Line(what, status)
+
+
+class _Line:
+    def __init__(self, what: str, status: Status | None) -> None:
+        self._what = what
+        self._status = status
+
+    def __call__(self, text: str) -> None:
+        if self._status is not None:
+            self._status.update(f"{self._what}: {text}")
+
+
+def _said(ensured: Ensured) -> str:
+    one = ensured.compute
+    how = f"{ensured.outcome}: {', '.join(ensured.changes)}" if ensured.changes else ensured.outcome
+    return f"cluster {one.name} is {how} ({one.size}, {_nodes(one)} nodes, {one.idle_s} s, {_priority(one)})"
+
+
+def _table(found: list[Compute]) -> Table:
+    table = Table("name", "kind", "size", "nodes", "idle", "priority", "state", box=None, pad_edge=False)
+    for one in found:
+        idle = "" if one.idle_s is None else f"{one.idle_s} s"
+        state = f"{one.state}: {one.error}" if one.error else one.state
+        table.add_row(one.name, one.kind, one.size or "", _nodes(one), idle, _priority(one), state)
+    return table
+
+
+def _nodes(one: Compute) -> str:
+    return "" if one.high_nodes is None else f"{one.low_nodes} to {one.high_nodes}"
+
+
+def _priority(one: Compute) -> str:
+    return "" if one.low_priority is None else "low" if one.low_priority else "dedicated"
