@@ -43,8 +43,12 @@ class Collection:
     def files(self) -> list[tuple[Example, Looked]]:
         """Return the pictures whose files are to be sent, by name: all but those that are used where they lie."""
         checked = self.checked
-        wanted = [not (checked.in_place and example.picture.url) for example in checked.dataset.examples]
+        wanted = [not self.stays(example) for example in checked.dataset.examples]
         return rows_in(checked.dataset.examples, checked.looked, wanted)
+
+    def stays(self, example: Example) -> bool:
+        """Tell whether a picture is used where it lies in Azure."""
+        return self.checked.in_place and example.picture.url is not None
 
     def as_json(self) -> dict[str, Any]:
         """Return what programs are told."""

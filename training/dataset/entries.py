@@ -33,9 +33,9 @@ def path_of(reference: str) -> str:
 
     Of a picture in Azure it is the path below the datastore.
     """
-    found = DATASTORE.fullmatch(reference) or OLD_DATASTORE.fullmatch(reference)
-    if found:
-        text = found["path"]
+    place = place_of(reference)
+    if place:
+        _, text = place
     elif "://" in reference:
         text = unquote(urlsplit(reference).path)
     else:
@@ -43,9 +43,15 @@ def path_of(reference: str) -> str:
     return "/".join(part for part in PurePosixPath(text).parts if part not in ("/", ".", ".."))
 
 
+def place_of(url: str) -> tuple[str, str] | None:
+    """Return the datastore and the path of a picture or folder in Azure, None for anything else."""
+    found = DATASTORE.fullmatch(url) or OLD_DATASTORE.fullmatch(url)
+    return (found["store"], found["path"]) if found else None
+
+
 def azure_url(reference: str) -> str | None:
     """Return where a picture lies in Azure, None for one that is named by a file or a plain web address."""
-    return reference if DATASTORE.fullmatch(reference) or OLD_DATASTORE.fullmatch(reference) else None
+    return reference if place_of(reference) else None
 
 
 def size_from(values: Mapping[str, Any]) -> Size | None:
