@@ -1,0 +1,215 @@
+"""Jobs that are submitted once, whatever the network does meanwhile, and canceled."""
+
+import dataclasses
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from training.azure.job_file import JobFile
+from training.azure.job_inputs import DataAsset, bring, data_asset, newest
+from training.azure.job_request import MARK, Request, make_job, mark_of, rehearse
+from training.azure.session import Session
+from training.errors import AzureError, UsageError
+
+ENDED = ("Completed", "Failed", "Canceled")
+UNNAMED = "NAME-IS-CHOSEN-WHEN-SUBMITTED"
+"""What a rehearsal shows as the name of a job that has none yet."""
+LOOK_S = 5.0
+"""How often a job that is being canceled is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A job that Azure has."""
+
+    name: str
+    status: str
+    studio_url: str | None
+    training_data: str
+    validation_data: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for programs."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A job file and the data that it names; ``name`` None leaves the job's name to chance."""
+
+    job: JobFile
+    training: DataAsset
+    validation: DataAsset | None
+    name: str | None = None
+
+    def made(self, session: Session, name: str) -> Any:
+        """Return the SDK's job."""
+        training = self.training.path(session)
+        validation = self.validation.path(session) if self.validation else None
+        made = make_job(self.job, training_data=training, validation_data=validation, name=name)
+        made.properties = {**made.properties, MARK: mark_of(self.job, name, training, validation)}
+        return made
+
+
+def order_of(job: JobFile, beside: Path, name: str | None = None) -> Order:
+    """Return the order of a job file that lies in the folder ``beside``.
+
+    Raises:
+        UsageError: it names no training data, or a local table that cannot be used.
+    """
+    if job.training_data is None:
+        raise UsageError("training_data: is required")
+    validation = data_asset(job.validation_data, beside) if job.validation_data else None
+    return Order(job, data_asset(job.training_data, beside), validation, name or job.name)
+
+
+def planned(session: Session, order: Order) -> Request:
+    """Return the very request that :func:`submit` would send; Azure is not asked. Raises AzureError."""
+    return rehearse(session, order.made(session, order.name or UNNAMED))
+
+
+def submit(session: Session, order: Order, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Submitted:
+    """Check that everything is there, and submit the job.
+
+    The name is fixed before anything is sent: a request that is sent again cannot start a second job.
+
+    Raises:
+        AzureError: something is missing or refused, or Azure does not answer.
+        UsageError: there is a job of that name already.
+    """
+    ready = _ready(session, order)
+    name = order.name or _new_name(order.job.experiment, now())
+    if order.name and _find(session, name) is not None:
+        raise UsageError(
+            f"there is a job {name} already, and there can be one of a name; choose another --name, or follow it: "
+            f"automl-train azure watch {name}"
+        )
+    for asset in _assets(ready):
+        bring(session, asset)
+    return _told(_send(session, ready, name), ready)
+
+
+def _send(session: Session, order: Order, name: str) -> Any:
+    made = order.made(session, name)
+    mark = made.properties[MARK]
+    try:
+        with session.asking(f"submitting the job {name}"):
+            return session.client.jobs.create_or_update(made)
+    except AzureError:
+        # the answer may be lost where the job is not: it is looked for by its mark before anybody submits again
+        with suppress(AzureError):
+            found = _find(dataclasses.replace(session, retries=1), name)
+            if found is not None and (found.properties or {}).get(MARK) == mark:
+                return found
+        raise
+
+
+def _told(job: Any, order: Order) -> Submitted:
+    validation = str(order.validation) if order.validation else None
+    return Submitted(job.name, _status(job), job.studio_url, str(order.training), validation)
+
+
+def _assets(order: Order) -> list[DataAsset]:
+    return [asset for asset in (order.training, order.validation) if asset is not None]
+
+
+def _new_name(experiment: str, now: datetime) -> str:
+    start = re.sub(r"[^A-Za-z0-9_-]", "-", experiment)[:60].lstrip("_-") or "job"
+    return f"{start}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _ready(session: Session, order: Order) -> Order:
+    """Return the order with versions in place of "latest". Raises AzureError with everything that is missing."""
+    missing: list[str] = []
+    found: dict[DataAsset, DataAsset] = {}
+    for asset in _assets(order):
+        found[asset], problem = _there(session, asset)
+        missing += [problem] if problem else []
+    missing += _compute_problems(session, order.job)
+    if missing:
+        raise AzureError(f"not submitted: {'; '.join(missing)} [{session.place}]")
+    validation = found[order.validation] if order.validation else None
+    return dataclasses.replace(order, training=found[order.training], validation=validation)
+
+
+def _there(session: Session, asset: DataAsset) -> tuple[DataAsset, str]:
+    if asset.table is not None:
+        return asset, ""
+    known, kind = newest(session, asset)
+    if known is None:
+        return asset, f"there is no data asset {asset} (automl-train data upload FOLDER --name NAME makes them)"
+    if kind != "mltable":
+        return known, f"the data asset {known} is a {kind}; AutoML for images is trained on an mltable"
+    return known, ""
+
+
+def _compute_problems(session: Session, job: JobFile) -> Iterator[str]:
+    from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 - only who talks to Azure has it
+
+    if job.compute is None:
+        return
+    with session.asking(f"looking for the compute {job.compute}"):
+        try:
+            found = session.client.compute.get(job.compute)
+        except ResourceNotFoundError:
+            yield f"there is no compute {job.compute} (automl-train azure compute ensure {job.compute} --size SIZE makes it)"
+            return
+    most, wanted = getattr(found, "max_instances", None), job.node_count_per_trial or 1
+    if most is not None and most < wanted:
+        yield f"the compute {job.compute} grows to {most} nodes, but a trial wants {wanted} (node_count_per_trial)"
+
+
+def _find(session: Session, name: str) -> Any | None:
+    """Return a job by its name, None where there is none. Raises AzureError."""
+    from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 - only who talks to Azure has it
+
+    with session.asking(f"looking for the job {name}"):
+        try:
+            return session.client.jobs.get(name)
+        except ResourceNotFoundError:
+            return None
+
+
+def _status(job: Any) -> str:
+    """Return a job's status as Azure calls it: the SDK gives a text or one of its own enum."""
+    return str(getattr(job.status, "value", job.status) or "NotStarted")
+
+
+def status_of(session: Session, name: str) -> str:
+    """Return a job's status as Azure calls it. Raises AzureError, also where there is no such job."""
+    found = _find(session, name)
+    if found is None:
+        raise AzureError(f"there is no job {name} [{session.place}]")
+    return _status(found)
+
+
+def cancel(session: Session, name: str) -> str:
+    """Ask for a job's end and return its status: one that has ended already is left alone. Raises AzureError."""
+    status = status_of(session, name)
+    if status in ENDED:
+        return status
+    with session.asking(f"canceling the job {name}"):
+        session.client.jobs.begin_cancel(name, polling=False)
+    return "CancelRequested"
+
+
+def wait_for_end(session: Session, name: str, *, within_s: float, sleep: Callable[[float], object] = time.sleep) -> str:
+    """Return a job's last status; it is looked at every :data:`LOOK_S` seconds.
+
+    Raises:
+        AzureError: it does not end in time, or Azure does not say.
+    """
+    deadline = time.monotonic() + within_s
+    while (status := status_of(session, name)) not in ENDED:
+        if time.monotonic() >= deadline:
+            raise AzureError(
+                f"the job {name} is {status} after {within_s:g} s; it may still end: automl-train azure watch {name}"
+            )
+        sleep(LOOK_S)
+    return status
