@@ -61,7 +61,7 @@ def import_artifacts(options: ImportOptions) -> Imported:
     target = check_free(options.registry, options.name, number)
     source = read_source(options.folder)
     graph = read_graph(source.model)
-    contract = describe(graph, source.settings, source.mlmodel, options)
+    contract = describe(graph, {**options.settings, **source.settings}, source.mlmodel, options)
     runs = isinstance(contract.preprocessing, Preprocessing)
     session = open_session(source.model, device="cpu") if runs else None
     remove_stale_partials(options.registry)

@@ -17,6 +17,7 @@ class ImportOptions:
     :mod:`edge.artifacts.answers`. ``resize`` and ``crop`` are in pixels, ``threshold`` is 0..1. ``any_task`` makes
     bundles of detection and segmentation models too, which this version describes and keeps, but does not run;
     ``images`` and ``size`` (width, height in pixels) are what such a graph was exported for, where it does not tell.
+    ``settings`` are what is known beside AutoML's settings file, which goes first, by the same names.
     ``provenance`` and ``metrics``, plain JSON, are added to the manifest's.
     """
 
@@ -36,5 +37,6 @@ class ImportOptions:
     any_task: bool = False
     images: int | None = None
     size: tuple[int, int] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
