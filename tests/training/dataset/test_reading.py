@@ -1,0 +1,196 @@
+"""Each way of writing labels down becomes the same collection; what is not clear is asked for by an option's name."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.training.dataset.samples import coco, voc, write_lines, write_pictures
+from training.dataset.annotations import DETECTION, MULTICLASS, MULTILABEL, SEGMENTATION, Box, Outline, Tag
+from training.dataset.reading import Wishes, read_dataset
+from training.errors import DataError, UsageError
+
+PLACE = "azureml://subscriptions/s/resourcegroups/g/workspaces/w/datastores/labelled/paths"
+
+
+def test_class_folders(tmp_path: Path) -> None:
+    """A folder's name is the class; a picture deeper down is told of and left out."""
+    write_pictures(tmp_path, ["b/1.png", "a/2.JPG", "a/deep/3.png"])
+    (tmp_path / "a/notes.txt").write_text("x")
+    found = read_dataset(tmp_path)
+    assert (found.task, found.format) == (MULTICLASS, "folders")
+    assert [(e.picture.name, e.marks) for e in found.examples] == [("a/2.JPG", (Tag("a"),)), ("b/1.png", (Tag("b"),))]
+    assert found.unlisted == ("a/deep/3.png",)
+    assert found.classes == ["a", "b"]
+
+
+def test_jsonl_of_each_task(tmp_path: Path) -> None:
+    """The labels tell the task; pictures are found by the end of their path, whatever it begins with."""
+    write_pictures(tmp_path, ["images/1.png", "images/2.png"])
+    box = {"label": "can", "topX": 0.1, "topY": 0.2, "bottomX": 0.5, "bottomY": 1, "isCrowd": 1}
+    ring = [0.1, 0.2, 0.5, 0.2, 0.5, 0.9]
+    cases = [
+        (MULTICLASS, "can", (Tag("can"),)),
+        (MULTILABEL, ["can", "milk bottle"], (Tag("can"), Tag("milk bottle"))),
+        (DETECTION, [box], (Box("can", 0.1, 0.2, 0.5, 1.0, crowd=True),)),
+        (SEGMENTATION, [{"label": "can", "polygon": [ring]}], (Outline("can", (tuple(ring),)),)),
+    ]
+    for task, label, marks in cases:
+        lines = [{"image_url": f"{PLACE}/far/images/{n}.png", "label": label} for n in (1, 2)]
+        write_lines(tmp_path / "labels.jsonl", lines)
+        found = read_dataset(tmp_path)
+        assert (found.task, found.format, found.unlisted) == (task, "jsonl", ())
+        assert [e.marks for e in found.examples] == [marks, marks]
+        assert [e.picture.name for e in found.examples] == ["images/1.png", "images/2.png"]
+        assert found.examples[0].picture.url == f"{PLACE}/far/images/1.png"
+
+
+def test_labelling_projects_jsonl(tmp_path: Path) -> None:
+    """What a data-labelling project exports: old URLs, sizes in px, confidences beside, numbers as texts."""
+    write_pictures(tmp_path, ["1.png"])
+    label = {"label": "can", "topX": "0.1", "topY": "0", "bottomX": "1", "bottomY": "0.5", "isCrowd": "false"}
+    details = {"format": "png", "width": "40px", "height": "20px"}
+    url = "AmlDatastore://labelled/UI/2023-01-28_061527_UTC/1.png"
+    line = {"image_url": url, "image_details": details, "label": [label], "label_confidence": [[1.0]]}
+    write_lines(tmp_path / "export.jsonl", [line])
+    (example,) = read_dataset(tmp_path).examples
+    assert example.marks == (Box("can", 0.1, 0.0, 1.0, 0.5),)
+    assert (example.picture.size, example.picture.url) == ((40, 20), url)
+    write_lines(tmp_path / "export.jsonl", [{"image_url": url, "labels": ["can"], "label_confidence": [0.9]}])
+    assert read_dataset(tmp_path).examples[0].marks == (Tag("can"),)
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_coco_boxes_in_pixels_and_as_shares(tmp_path: Path, *, relative: bool) -> None:
+    """Boxes of left, top, width, height, absolute as COCO has them or as shares as Azure exports them."""
+    write_pictures(tmp_path, ["up/1.png", "up/2.png"])
+    bbox = [0.25, 0.5, 0.5, 0.25] if relative else [10, 10, 20, 5]
+    content = coco([{"image_id": 1, "category_id": 2, "bbox": bbox}], store="labelled")
+    (tmp_path / "export.json").write_text(json.dumps(content))
+    found = read_dataset(tmp_path)
+    assert (found.task, found.format) == (DETECTION, "coco")
+    assert [e.marks for e in found.examples] == [(Box("can", 0.25, 0.5, 0.75, 0.75),), ()]
+    assert found.examples[0].picture.url == "AmlDatastore://labelled/up/1.png"
+    assert found.examples[0].picture.size == (40, 20)
+
+
+def test_coco_without_boxes_is_classification(tmp_path: Path) -> None:
+    """As labelling projects export classes: one annotation a picture is multi-class, more are multi-label."""
+    write_pictures(tmp_path, ["up/1.png", "up/2.png"])
+    marks = [{"image_id": 1, "category_id": 1}, {"image_id": 2, "category_id": 2}]
+    (tmp_path / "export.json").write_text(json.dumps(coco(marks)))
+    assert read_dataset(tmp_path).task == MULTICLASS
+    (tmp_path / "export.json").write_text(json.dumps(coco([*marks, {"image_id": 2, "category_id": 1}])))
+    found = read_dataset(tmp_path)
+    assert found.task == MULTILABEL
+    assert [e.labels for e in found.examples] == [("milk bottle",), ("can", "milk bottle")]
+
+
+def test_coco_polygons_are_asked_about(tmp_path: Path) -> None:
+    """With boxes and polygons the task is asked for; outlines of pixels become shares, or boxes."""
+    write_pictures(tmp_path, ["up/1.png"])
+    mark = {"image_id": 1, "category_id": 2, "bbox": [10, 5, 20, 10], "segmentation": [[10, 5, 30, 5, 30, 15]]}
+    (tmp_path / "export.json").write_text(json.dumps(coco([mark], images=1)))
+    with pytest.raises(UsageError, match="--task"):
+        read_dataset(tmp_path)
+    (outlined,) = read_dataset(tmp_path, Wishes(task=SEGMENTATION)).examples
+    assert outlined.marks == (Outline("can", ((0.25, 0.25, 0.75, 0.25, 0.75, 0.75),)),)
+    (boxed,) = read_dataset(tmp_path, Wishes(task=DETECTION)).examples
+    assert boxed.marks == (Box("can", 0.25, 0.25, 0.75, 0.75),)
+
+
+def test_run_length_masks_are_refused_by_name(tmp_path: Path) -> None:
+    """AutoML takes polygons only."""
+    write_pictures(tmp_path, ["up/1.png"])
+    mark = {"image_id": 1, "category_id": 2, "segmentation": {"counts": [1], "size": [1, 1]}, "iscrowd": 1}
+    (tmp_path / "export.json").write_text(json.dumps(coco([mark], images=1)))
+    with pytest.raises(DataError, match="annotation 1 is a run-length mask"):
+        read_dataset(tmp_path)
+
+
+def test_voc(tmp_path: Path) -> None:
+    """XML beside or below; without a size in it the picture itself tells it; ``difficult`` is a crowd."""
+    write_pictures(tmp_path, ["images/1.png", "images/2.png"])
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations/1.xml").write_text(voc("1.png", [("can", (10, 5, 30, 20))]))
+    (tmp_path / "annotations/2.xml").write_text(voc("", [("can", (0, 0, 40, 20))], size=False))
+    (tmp_path / "annotations/other.xml").write_text("<something/>")
+    found = read_dataset(tmp_path)
+    assert (found.task, found.format) == (DETECTION, "voc")
+    assert [e.marks for e in found.examples] == [
+        (Box("can", 0.25, 0.25, 0.75, 1.0, crowd=True),),
+        (Box("can", 0.0, 0.0, 1.0, 1.0, crowd=True),),
+    ]
+
+
+def test_tables(tmp_path: Path) -> None:
+    """Labels stand between spaces, or between commas where they have spaces; with and without a header."""
+    write_pictures(tmp_path, ["1.png", "2.png", "3.png"])
+    table = tmp_path / "labels.csv"
+    table.write_text("file,labels\n1.png,can\n2.png,can carton\n3.png,\n")
+    found = read_dataset(tmp_path)
+    assert (found.task, [e.labels for e in found.examples]) == (MULTILABEL, [("can",), ("can", "carton"), ()])
+    table.write_text('1.png,"milk bottle, can"\n2.png,can\n3.png,can\n')
+    assert read_dataset(tmp_path).examples[0].labels == ("can", "milk bottle")
+    table.write_text("1.png,milk bottle\n2.png,can\n3.png,can\n")
+    assert read_dataset(tmp_path, Wishes(task=MULTICLASS)).examples[0].labels == ("milk bottle",)
+    table.write_text("Url,Label\nAmlDatastore://labelled/a/1.png,milk bottle\nAmlDatastore://labelled/a/2.png,can\n")
+    found = read_dataset(tmp_path)
+    assert (found.task, found.examples[0].labels, found.unlisted) == (MULTICLASS, ("milk bottle",), ("3.png",))
+
+
+def test_several_ways_are_asked_about(tmp_path: Path) -> None:
+    """Class folders beside a JSONL, or two files: an option is named, and decides."""
+    write_pictures(tmp_path, ["a/1.png", "b/2.png"])
+    lines = [{"image_url": "a/1.png", "label": "x"}, {"image_url": "b/2.png", "label": "y"}]
+    write_lines(tmp_path / "train.jsonl", lines)
+    with pytest.raises(UsageError, match="jsonl or folders; say which with --format"):
+        read_dataset(tmp_path)
+    assert read_dataset(tmp_path, Wishes(format="folders")).classes == ["a", "b"]
+    assert read_dataset(tmp_path, Wishes(format="jsonl")).classes == ["x", "y"]
+    assert read_dataset(tmp_path / "train.jsonl").classes == ["x", "y"]
+    write_lines(tmp_path / "more.jsonl", [{"image_url": "a/1.png", "label": "z"}])
+    with pytest.raises(UsageError, match=r"more\.jsonl, train\.jsonl.*--labels"):
+        read_dataset(tmp_path, Wishes(format="jsonl"))
+    both = Wishes(labels=(tmp_path / "train.jsonl", tmp_path / "more.jsonl"))
+    assert read_dataset(tmp_path, both).classes == ["x", "y", "z"]
+
+
+def test_pictures_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    """As much of a path as is alike decides; where it does not, the option is named."""
+    write_pictures(tmp_path, ["one/a/1.png", "two/a/1.png", "two/b/1.png"])
+    line = {"image_url": "AmlDatastore://store/two/a/1.png", "label": "x"}
+    file = write_lines(tmp_path / "labels.jsonl", [line])
+    assert read_dataset(file).examples[0].picture.name == "two/a/1.png"
+    write_lines(file, [{"image_url": "a/1.png", "label": "x"}])
+    with pytest.raises(DataError, match="--pictures"):
+        read_dataset(file)
+    chosen = Wishes(pictures=tmp_path / "one")
+    assert read_dataset(file, chosen).examples[0].picture.name == "a/1.png"
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """Nothing there, a broken line, another task than the labels are for."""
+    with pytest.raises(DataError, match="no labelled pictures"):
+        read_dataset(tmp_path)
+    with pytest.raises(DataError, match="no such folder"):
+        read_dataset(tmp_path / "nowhere")
+    write_pictures(tmp_path, ["1.png"])
+    file = tmp_path / "labels.jsonl"
+    for line, said in (
+        ("{", "line 1: cannot be used"),
+        ('{"label": "x"}', "image_url is missing"),
+        ('{"image_url": "1.png", "label": [{"label": "x"}]}', "topX is missing"),
+        ('{"image_url": "1.png", "label": 1.5}', "neither a text"),
+        ('{"image_url": 3, "label": "x"}', "image_url is no text"),
+    ):
+        file.write_text(f"{line}\n")
+        with pytest.raises(DataError, match=said):
+            read_dataset(file)
+    write_lines(file, [{"image_url": "1.png", "label": "x"}])
+    with pytest.raises(DataError, match="a class, which image-object-detection cannot use"):
+        read_dataset(file, Wishes(task=DETECTION))
+    with pytest.raises(UsageError, match=r"one of \.jsonl"):
+        read_dataset(tmp_path, Wishes(labels=(tmp_path / "1.png",)))
+    with pytest.raises(DataError, match="no labels' file of the format voc"):
+        read_dataset(tmp_path, Wishes(format="voc"))
