@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edge.azureml.containers import CHUNK_BYTES, StoredFile
 from edge.azureml.stores import Folder, Store
-from edge.azureml.trouble import AzureFaultError, asking
+from edge.azureml.trouble import AzureFaultError
 from edge.bundle import MANIFEST, SIGNATURE, File, Manifest, parse_manifest
 from edge.errors import ModelInvalidError, RegistryError, StoreError
 from edge.registry.files import disk_errors
@@ -40,7 +40,6 @@ class Download:
         self._took = 0
         self._waits_s = waits_s
         self._piece_bytes = SMALLEST_BYTES
-        self._worked: Store | None = None
 
     def read(self, store: Store, file: StoredFile) -> bytes:
         """Return a small file's bytes. Raises RegistryError; ModelInvalidError for one that is not small."""
@@ -88,28 +87,20 @@ class Download:
         """Return a piece, asked for more than once where that is worth it."""
         for wait_s in self._waits_s:
             try:
-                return self._asked(store, path, offset, length)
+                return store.piece(path, offset, length)
             except AzureFaultError as error:
                 self._prepare_another(store, error, wait_s)
-        return self._asked(store, path, offset, length)
-
-    def _asked(self, store: Store, path: str, offset: int, length: int) -> bytes:
-        with asking(f"downloading {path} from {store}"):
-            piece = store.container.piece(path, offset, length)
-        self._worked = store
-        return piece
+        return store.piece(path, offset, length)
 
     def _prepare_another(self, store: Store, error: AzureFaultError, wait_s: float) -> None:
         """Wait, or open the store anew where its key ran out on the way. Raises the error where it is of no use."""
         fault = error.fault
-        if fault.kind in ("denied", "signed-out") and self._worked is store:
-            self._worked = None
-            store.renew()
-        elif fault.passes and (fault.retry_after_s or 0) <= MOST_PATIENCE_S:
+        ran_out = fault.kind in ("denied", "signed-out") and store.renew()
+        if not ran_out:
+            if not fault.passes or (fault.retry_after_s or 0) > MOST_PATIENCE_S:
+                raise error
             self._tell(Progress(self._took, self._of))
             time.sleep(max(wait_s, fault.retry_after_s or 0))
-        else:
-            raise error
         self._tell(Progress(self._took, self._of))
 
 

@@ -30,6 +30,7 @@ class Store:
         self._what = what
         self._held = ExitStack()
         self._container: Container | None = None
+        self._served = False
 
     @property
     def container(self) -> Container:
@@ -39,13 +40,29 @@ class Store:
                 self._container = self._held.enter_context(self._opening())
         return self._container
 
-    def renew(self) -> None:
-        """Open it anew when it is used next."""
+    def files(self, folder: str) -> list[StoredFile]:
+        """Return the files below a folder. Raises AzureFaultError."""
+        with asking(f"listing the files in {self}: {folder}"):
+            found = self.container.files(folder)
+        self._served = True
+        return found
+
+    def piece(self, path: str, offset: int, length: int) -> bytes:
+        """Return a piece of a file. Raises AzureFaultError."""
+        with asking(f"downloading {path} from {self}"):
+            piece = self.container.piece(path, offset, length)
+        self._served = True
+        return piece
+
+    def renew(self) -> bool:
+        """Open it anew when it is used next; False where that is of no use, since it never served so far."""
+        served = self._served
         self.close()
+        return served
 
     def close(self) -> None:
         """Let the connections go."""
-        self._container = None
+        self._container, self._served = None, False
         self._held.close()
 
     def __str__(self) -> str:
@@ -61,8 +78,7 @@ class Folder:
 
     def files(self) -> dict[str, StoredFile]:
         """Return what lies there, by path below the folder. Raises AzureFaultError."""
-        with asking(f"listing the files in {self}"):
-            found = self.store.container.files(self.path)
+        found = self.store.files(self.path)
         return {str(PurePosixPath(file.path).relative_to(self.path)): file for file in found}
 
     def __str__(self) -> str:

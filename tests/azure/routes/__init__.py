@@ -13,6 +13,7 @@ from tests.azure.routes import (
     models,
     pipelines,
     registries,
+    storage,
     workspace,
 )
 from tests.azure.standin import Cloud
@@ -20,5 +21,18 @@ from tests.azure.standin import Cloud
 
 def all_routes(cloud: Cloud) -> list[Route]:
     """Return every route there is."""
-    modules = (identity, workspace, models, data, computes, jobs, history, endpoints, components, pipelines, registries)
+    modules = (
+        identity,
+        workspace,
+        models,
+        data,
+        computes,
+        jobs,
+        history,
+        endpoints,
+        components,
+        pipelines,
+        registries,
+        storage,
+    )
     return [route for module in modules for route in module.routes(cloud)]

@@ -1,6 +1,6 @@
 """Shared registries: found by discovery, asked under their own path, with references to their blobs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -11,7 +11,7 @@ from tests.azure.arm import PROVIDER, RESOURCE_GROUP, SUBSCRIPTION, TENANT, ArmE
 from tests.azure.blobs import CONTAINER
 from tests.azure.routes.paths import GROUP
 from tests.azure.routes.versioned import newest_first
-from tests.azure.standin import Cloud, answering, json_of
+from tests.azure.standin import Answer, Cloud, answering, json_of
 
 REGISTRY = "factory"
 PLANE = "/mferp/managementfrontend"
@@ -37,7 +37,15 @@ def registered(properties: Body) -> Body:
 
 def routes(cloud: Cloud) -> list[Route]:
     """Return discovery, models and data references."""
+    root = f"{PLANE}{GROUP}{PROVIDER}/registries/{{registry}}"
+    return [
+        Route("/registrymanagement/v1.0/registries/{registry}/discovery", answering(_discovery(cloud))),
+        *_model_routes(cloud, f"{root}/models/{{name}}/versions"),
+        *_reference_routes(cloud, root),
+    ]
 
+
+def _discovery(cloud: Cloud) -> Answer:
     def discovery(request: Request) -> Mapping[str, Any]:
         name = request.path_params["registry"]
         if name != REGISTRY:
@@ -53,6 +61,10 @@ def routes(cloud: Cloud) -> list[Route]:
             "primaryRegionResourceProviderUri": f"{cloud.url}/",
         }
 
+    return discovery
+
+
+def _model_routes(cloud: Cloud, folder: str) -> list[Route]:
     def versions(request: Request) -> Mapping[str, Any]:
         found = newest_first(cloud.resources.below(_plain(request)))
         return {"value": [body for body in found if not body["properties"].get("isArchived")]}
@@ -65,33 +77,34 @@ def routes(cloud: Cloud) -> list[Route]:
         body = cloud.resources.put(_plain(request), registered(json_of(request)["properties"]))
         return JSONResponse(body, status_code=200 if known else 201)
 
+    one = f"{folder}/{{version}}"
+    return [
+        Route(folder, answering(versions)),
+        Route(one, answering(get)),
+        Route(one, answering(put), methods=["PUT"]),
+    ]
+
+
+def _reference_routes(cloud: Cloud, root: str) -> list[Route]:
+    container = f"{cloud.blobs.account_url}/{CONTAINER}"
+
     def place_to_upload(_request: Request) -> Mapping[str, Any]:
-        url = f"{cloud.blobs.account_url}/{CONTAINER}"
-        credential = {"credentialType": "SAS", "sasUri": f"{url}?{cloud.blobs.sas()}"}
-        return {"blobReferenceForConsumption": {"blobUri": url, "credential": credential}}
+        credential = {"credentialType": "SAS", "sasUri": f"{container}?{cloud.blobs.sas()}"}
+        return {"blobReferenceForConsumption": {"blobUri": container, "credential": credential}}
 
     def reference(request: Request) -> Mapping[str, Any]:
-        blob = str(json_of(request)["blobUri"])
-        container = f"{cloud.blobs.account_url}/{CONTAINER}"
-        if cloud.notes.get(REFERENCES, "SAS") == "SAS":
-            credential = {"credentialType": "SAS", "sasUri": f"{container}?{cloud.blobs.sas(permissions='rl')}"}
-        else:
-            credential = {"credentialType": "NoCredentials"}
-        return {"blobReferenceForConsumption": {"blobUri": blob, "credential": credential}}
+        credential = {"credentialType": cloud.notes.get(REFERENCES, "SAS")}
+        if credential["credentialType"] == "SAS":
+            credential["sasUri"] = f"{container}?{cloud.blobs.sas(permissions='rl')}"
+        return {"blobReferenceForConsumption": {"blobUri": json_of(request)["blobUri"], "credential": credential}}
 
-    root = f"{PLANE}{GROUP}{PROVIDER}/registries/{{registry}}"
-    model = f"{root}/models/{{name}}/versions"
-    one = f"{model}/{{version}}"
-    found: list[tuple[str, Callable[[Request], Any], str]] = [
-        ("/registrymanagement/v1.0/registries/{registry}/discovery", discovery, "GET"),
-        (model, versions, "GET"),
-        (one, get, "GET"),
-        (one, put, "PUT"),
-        (f"{root}/tempdatarefs/{{name}}/versions/{{version}}", place_to_upload, "PUT"),
-        (f"{root}/datarefs/{{name}}/versions/{{version}}", reference, "POST"),
+    one = "{name}/versions/{version}"
+    return [
+        Route(f"{root}/tempdatarefs/{one}", answering(place_to_upload), methods=["PUT"]),
+        Route(f"{root}/datarefs/{one}", answering(reference), methods=["POST"]),
     ]
-    return [Route(path, answering(handler), methods=[method]) for path, handler, method in found]
 
 
 def _plain(request: Request) -> str:
+    """Return the path under which a registry's resources are kept."""
     return request.url.path.removeprefix(PLANE)

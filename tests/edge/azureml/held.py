@@ -107,10 +107,10 @@ class Asker:
 
     def inquiry(self, do: Any, **more: Any) -> Inquiry:
         shared = more.pop("shared", False)
-        scope = {"shared_registry": registries.REGISTRY} if shared else dict(WORKSPACE_OF_TESTS)
-        asked = {"credential": "managed-identity", "cloud": str(self._azure.cloud_file(self._folder)), "timeout_s": 5.0}
-        who = Azure(**scope, **{**asked, **more.pop("who", {})})
-        return Inquiry(do, who, **{"name": NAME, "cache": str(self._folder / "cache"), **more})
+        who: dict[str, Any] = {"shared_registry": registries.REGISTRY} if shared else dict(WORKSPACE_OF_TESTS)
+        who |= {"credential": "managed-identity", "cloud": str(self._azure.cloud_file(self._folder)), "timeout_s": 5.0}
+        azure = Azure(**{**who, **more.pop("who", {})})
+        return Inquiry(do, azure, **{"name": NAME, "cache": str(self._folder / "cache"), **more})
 
     def ask(self, inquiry: Inquiry) -> Message:
         """Return the answer as it comes out of the pipe."""
