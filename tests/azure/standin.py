@@ -17,7 +17,7 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -34,7 +34,8 @@ class Cloud:
     """One test's Azure: what its control plane holds, what came over the wire, where blobs lie.
 
     ``denied`` are actions (``Microsoft.MachineLearningServices/...``) that the caller may not do. ``secrets`` is how
-    the datastores are opened: ``Sas``, ``AccountKey`` or ``None`` (identity). ``notes`` is for the routes' own memory.
+    the datastores are opened: ``Sas`` (with ``sas_permissions``), ``AccountKey`` or ``None`` (identity). ``notes`` is
+    for the routes' own memory.
     """
 
     port: int
@@ -43,6 +44,7 @@ class Cloud:
     resources: Resources = field(default_factory=Resources)
     wire: Wire = field(default_factory=Wire)
     secrets: str = "Sas"
+    sas_permissions: str = "rwdlac"
     denied: set[str] = field(default_factory=set)
     notes: dict[str, Any] = field(default_factory=dict)
 
@@ -71,7 +73,7 @@ class Cloud:
     def clear(self) -> None:
         """Be as new, but for what lies in Azurite."""
         self.wire.mend()
-        self.resources, self.wire, self.secrets = Resources(), Wire(), "Sas"
+        self.resources, self.wire, self.secrets, self.sas_permissions = Resources(), Wire(), "Sas", "rwdlac"
         self.denied.clear()
         self.notes.clear()
         furnish(self)
@@ -116,19 +118,27 @@ def answering(handler: Answer) -> Callable[[Request], Awaitable[Response]]:
     """Make a route's endpoint of a plain function, which runs in a thread; its ArmErrors are worded as ARM does."""
 
     async def endpoint(request: Request) -> Response:
-        await request.body()
         try:
+            await request.body()
             answer = await asyncio.get_running_loop().run_in_executor(None, handler, request)
         except ArmError as error:
             return arm_error(error.status, error.code, str(error))
+        except ClientDisconnect:
+            return Response(status_code=499)  # whoever asked has gone
         return answer if isinstance(answer, Response) else JSONResponse(dict(answer))
 
     return endpoint
 
 
-def json_of(request: Request) -> Any:
-    """Return the body's JSON; it was read before the handler began."""
+def body_of(request: Request) -> bytes:
+    """Return the body; it was read before the handler began."""
     body: bytes = request._body  # noqa: SLF001 - Starlette keeps what was read there and has no other way to it
+    return body
+
+
+def json_of(request: Request) -> Any:
+    """Return the body's JSON."""
+    body = body_of(request)
     return json.loads(body) if body else None
 
 
@@ -244,4 +254,14 @@ def serving(blobs: Blobs, *, certificate: Path, key: Path, ca: Path) -> Iterator
         thread.join(10)
 
 
-__all__ = ["RESOURCE_GROUP", "SUBSCRIPTION", "TENANT", "WORKSPACE", "Cloud", "answering", "json_of", "serving"]
+__all__ = [
+    "RESOURCE_GROUP",
+    "SUBSCRIPTION",
+    "TENANT",
+    "WORKSPACE",
+    "Cloud",
+    "answering",
+    "body_of",
+    "json_of",
+    "serving",
+]

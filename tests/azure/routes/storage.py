@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from tests.azure.arm import WORKSPACE_PATH
 from tests.azure.blobs import ACCOUNT
-from tests.azure.standin import Cloud, answering
+from tests.azure.standin import Cloud, answering, body_of
 
 STORAGE = "/storage"
 OWN = ("host", "connection", "transfer-encoding", "content-length", "content-encoding", "keep-alive")
@@ -33,8 +33,8 @@ def routes(cloud: Cloud) -> list[Route]:
         url = f"https://127.0.0.1:{cloud.blobs.port}/{request.path_params['path']}?{request.url.query}"
         headers = {key: value for key, value in request.headers.items() if key not in OWN}
         with httpx.Client(verify=trusted) as client:
-            answer = client.request(request.method, url, headers=headers)
+            answer = client.request(request.method, url, headers=headers, content=body_of(request))
         kept = {key: value for key, value in answer.headers.items() if key not in OWN}
         return Response(answer.content, answer.status_code, kept)
 
-    return [Route(f"{STORAGE}/{{path:path}}", answering(hand_on), methods=["GET", "HEAD"])]
+    return [Route(f"{STORAGE}/{{path:path}}", answering(hand_on), methods=["GET", "HEAD", "PUT"])]

@@ -39,6 +39,11 @@ def _refusing(request: Request) -> Response:
     return Response(EMPTY_LISTING, media_type="application/xml")
 
 
+def _page(_request: Request) -> Response:
+    """Answer as a network that wants to be signed in to does, whatever was asked."""
+    return Response("<html><body>Welcome to the plant's guest network</body></html>", media_type="text/html")
+
+
 def _permissions(cloud: Cloud) -> list[Route]:
     def permissions(_request: Request) -> Mapping[str, Any]:
         refused = sorted(cloud.denied)
@@ -74,7 +79,7 @@ def routes(cloud: Cloud) -> list[Route]:
         cloud.resources.get(request.url.path.removesuffix("/listSecrets"))
         if cloud.secrets == "AccountKey":
             return {"secretsType": "AccountKey", "key": KEY}
-        return {"secretsType": "Sas", "sasToken": cloud.blobs.sas()}
+        return {"secretsType": "Sas", "sasToken": cloud.blobs.sas(permissions=cloud.sas_permissions)}
 
     return [
         *_permissions(cloud),
@@ -83,5 +88,6 @@ def routes(cloud: Cloud) -> list[Route]:
         Route(f"{WS}/datastores", answering(datastores)),
         Route(f"{WS}/datastores/{{name}}", answering(datastore)),
         Route(f"{WS}/datastores/{{name}}/listSecrets", answering(secrets), methods=["POST"]),
+        Route("/page/{path:path}", answering(_page)),
         Route("/refusing/{methods}/{code}/{path:path}", answering(_refusing), methods=["GET", "HEAD", "PUT"]),
     ]
