@@ -62,6 +62,8 @@ def explain(error: BaseException, what: str) -> Fault | None:
     if isinstance(error, core.AzureError):
         return _of_azure(error, what)
     if _thrown_by_the_sdk(error):
+        if isinstance(error, json.JSONDecodeError):
+            return _fault(RULES["no JSON"], what, _said(error))
         return _fault(RULES["a defect of the SDK"], what, f"{type(error).__name__}: {_said(error)}")
     return None
 
