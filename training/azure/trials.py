@@ -74,6 +74,7 @@ class JobView:
     metric: str | None = None
     planned: int | None = None
     best: str | None = None
+    created: datetime | None = None
     studio_url: str | None = None
     trials: tuple[Trial, ...] = ()
     note: str | None = None
@@ -212,6 +213,7 @@ def job_view(job: Any) -> JobView:
         metric=settings.get("primary_metric") or _metric(job),
         planned=planned if isinstance(planned, int) else None,
         best=(job.tags or {}).get(BEST_TAG) or None,
+        created=getattr(job.creation_context, "created_at", None),
         studio_url=job.studio_url,
     )
 
