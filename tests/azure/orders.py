@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-
 from edge.azureml.cloud import read_cloud
 from edge.azureml.identity import Identity
 from edge.azureml.place import Workspace

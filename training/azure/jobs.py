@@ -158,7 +158,7 @@ def _compute_problems(session: Session, job: JobFile) -> Iterator[str]:
         try:
             found = session.client.compute.get(job.compute)
         except ResourceNotFoundError:
-            yield f"there is no compute {job.compute} (automl-train azure compute ensure {job.compute} --size SIZE makes it)"
+            yield f"there is no compute {job.compute} (automl-train azure compute ensure makes it)"
             return
     most, wanted = getattr(found, "max_instances", None), job.node_count_per_trial or 1
     if most is not None and most < wanted:
