@@ -21,23 +21,38 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 def find_workspace(told: Mapping[str, str | None], file: Path | None, start: Path) -> Workspace:
     """Return the workspace of what was ``told`` (subscription_id, resource_group, workspace), completed by a file.
 
-    The file is the one given, else the first of :data:`FILES` in ``start`` or a folder above it.
+    The file is the one given, else the first of :data:`FILES` in ``start`` or a folder above it that says anything of
+    a workspace: other programs have files of these names as well.
 
     Raises:
-        UsageError: something is missing, or the file makes no sense.
+        UsageError: something is missing, or the file that was given makes no sense.
     """
     given = {key: value for key, value in told.items() if value}
-    found = file or next(_files(start), None)
-    written = {} if found is None or len(given) == len(KEYS) else _read(found)
+    found, written = (None, {}) if len(given) == len(KEYS) else _written(file, start)
     known = {**written, **given}
     missing = [key for key in KEYS if not known.get(key)]
     if missing:
-        where = f"; {found} has none" if found else f"; there is no {' or '.join(FILES)} in {start} or above"
+        where = f"; {found} has none" if found else f"; there is no {' or '.join(FILES)} of one in {start} or above"
         raise UsageError(
             f"which workspace? {', '.join(missing)} missing: pass --subscription, --resource-group and --workspace, "
-            f"set AZUREML_ARM_SUBSCRIPTION and the like, or download config.json in Azure's portal{where}"
+            f"set AZUREML_ARM_SUBSCRIPTION, AZUREML_ARM_RESOURCEGROUP and AZUREML_ARM_WORKSPACE_NAME, or download "
+            f"config.json in Azure's portal{where}"
         )
     return Workspace(known["subscription_id"], known["resource_group"], known["workspace"])
+
+
+def _written(file: Path | None, start: Path) -> tuple[Path | None, dict[str, str]]:
+    """Return the file that counts and what it says."""
+    if file is not None:
+        return file, _read(file)
+    for path in _files(start):
+        try:
+            written = _read(path)
+        except UsageError:
+            continue  # nobody named it: some other program's
+        if written:
+            return path, written
+    return None, {}
 
 
 def _files(start: Path) -> Iterator[Path]:
@@ -51,13 +66,16 @@ def _read(path: Path) -> dict[str, str]:
         entries = _ini(text) if path.suffix == ".ini" else json.loads(text)
         lowered = {str(key).lower(): value for key, value in entries.items()}
     except (OSError, ValueError, AttributeError, configparser.Error) as error:
-        raise UsageError(f"{path}: cannot be read as a workspace's file ({error})") from error
+        said = " ".join(str(error).split())
+        raise UsageError(f"{path}: cannot be read as a workspace's file ({said})") from error
     found = {key: next((lowered[name] for name in names if lowered.get(name)), None) for key, names in KEYS.items()}
-    return {key: str(value) for key, value in found.items() if value}
+    return {key: value.strip().strip("\"'") for key, value in found.items() if isinstance(value, str)}
 
 
 def _ini(text: str) -> dict[str, str]:
     """Return the entries of all sections; a file without any is one section."""
-    parser = configparser.ConfigParser(interpolation=None)
-    parser.read_string(text if text.lstrip().startswith("[") else f"[workspace]\n{text}")
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    lines = (line.strip() for line in text.splitlines())
+    first = next((line for line in lines if line and not line.startswith(("#", ";"))), "")
+    parser.read_string(text if first.startswith("[") else f"[workspace]\n{text}")
     return {key: value for section in parser.sections() for key, value in parser[section].items()}
