@@ -29,6 +29,14 @@ class Connection:
     cloud: Cloud
     credential: "TokenCredential"
     client: "MLClient"
+    transport: "HttpTransport[Any, Any] | None" = None
+
+    def close(self) -> None:
+        """Close what is open to Azure."""
+        for part in (self.transport, self.credential):
+            end = getattr(part, "close", None)
+            if end is not None:
+                end()
 
 
 def connect(
@@ -54,10 +62,11 @@ def connect(
 
     times = {"connection_timeout": min(timeout_s, 10.0), "read_timeout": timeout_s}
     credential = rehearsal.credential if rehearsal else make_credential(identity, cloud)
+    transport = rehearsal.transport if rehearsal else Transport(**times)
     options: dict[str, Any] = {
         "retry_total": retries,
         "retry_read": min(retries, 1),
-        "transport": rehearsal.transport if rehearsal else Transport(**times),
+        "transport": transport,
         "enable_telemetry": False,
         "show_progress": progress,
         **_cloud_options(cloud),
@@ -66,7 +75,7 @@ def connect(
         client = MLClient(credential, place.subscription_id, place.resource_group, place.name, **options)
     else:
         client = MLClient(credential, registry_name=place.name, **options)
-    return Connection(place, cloud, credential, client)
+    return Connection(place, cloud, credential, client, transport)
 
 
 def _cloud_options(cloud: Cloud) -> dict[str, Any]:

@@ -79,6 +79,12 @@ class BoundedCredential:
             text = f"the credential '{self._kind}' gave no token within {self._limit_s:g} s"
             raise ClientAuthenticationError(text) from error
 
+    def close(self) -> None:
+        """Close what is open to whoever gives the tokens."""
+        end = getattr(self._credential, "close", None)
+        if end is not None:
+            end()
+
 
 def make_credential(identity: Identity, cloud: Cloud, *, limit_s: float = LIMIT_S) -> BoundedCredential:
     """Return a credential of azure-identity. Nothing is asked yet. Raises ConfigError where something is missing."""

@@ -48,6 +48,11 @@ class Session:
         """The SDK's client. Calls of it belong into :meth:`asking`."""
         return self.connection.client
 
+    def close(self) -> None:
+        """Close what was opened, if anything was."""
+        if "connection" in self.__dict__:  # the cached property was used
+            self.connection.close()
+
     @contextmanager
     def asking(self, what: str) -> Iterator[None]:
         """Turn Azure's errors into AzureError that says ``what`` was attempted (``creating the cluster x``)."""

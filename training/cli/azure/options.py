@@ -1,6 +1,7 @@
 """Options by which every Azure command learns where it is, and who asks."""
 
 from collections.abc import Callable
+from contextlib import closing
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,8 @@ def _with_options(command: Callable[..., Any], *, shared: bool) -> Callable[...,
             given.pop("client_secret") or None,
         )
         cloud = read_cloud(given.pop("cloud"))
-        return command(session=Session(_place(given), identity, cloud), **given)
+        with closing(Session(_place(given), identity, cloud)) as session:
+            return command(session=session, **given)
 
     for option in reversed([*_OPTIONS, _SECRET, *([_REGISTRY] if shared else [])]):
         run = option(run)
