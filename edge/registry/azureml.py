@@ -13,9 +13,9 @@ from typing import Literal
 from edge import errors
 from edge.errors import EdgeError, ModelError, RegistryError, UnavailableError
 from edge.ports import Candidate, Survey, Took
-from edge.registry.asking import Asking, FailedError, InterruptedLookError
 from edge.registry.inquiry import Azure, Failure, Inquiry, Progress
 from edge.registry.patience import LONGEST_FOR_VERSION_S, Setback, plain, set_back
+from edge.registry.process import AzureProcess, FailedError, InterruptedLookError
 
 EVERYWHERE = frozenset({"signed-out", "denied", "throttled", "unreachable", "server"})
 """Kinds of failures that no other version would escape: see :mod:`edge.azureml.faults`."""
@@ -67,12 +67,12 @@ class AzureMlRegistry:
         self,
         followed: Followed,
         *,
-        asking: Asking | None = None,
+        process: AzureProcess | None = None,
         moved: Callable[[], object] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._followed = followed
-        self._asking = asking or Asking()
+        self._process = process or AzureProcess()
         self._moved = moved
         self._clock = clock
         self._memory = _Memory()
@@ -93,8 +93,9 @@ class AzureMlRegistry:
             self._memory.survey = found
             there = {candidate.digest for candidate in found.candidates}
             self._memory.versions = {d: one for d, one in self._memory.versions.items() if d in there}
-        if not found.candidates and not found.refused:
-            raise RegistryError(self._nothing(name, version))
+        if not found.candidates and set(found.refused) <= {name}:
+            nothing = found.refused.get(name, f"there is no version of {name}")
+            raise RegistryError(f"{self._followed.place}: {nothing}")
         return found if asked else self._without_setbacks(found)
 
     def known(self, name: str | None = None) -> Survey:
@@ -117,7 +118,7 @@ class AzureMlRegistry:
             self._moved()
 
         try:
-            answer = self._asking(inquiry, heard=heard)
+            answer = self._process(inquiry, heard=heard)
         except FailedError as error:
             raise self._not_fetched(candidate, error.failure) from error
         except InterruptedLookError:
@@ -131,11 +132,11 @@ class AzureMlRegistry:
 
     def interrupt(self) -> None:
         """End what is under way."""
-        self._asking.interrupt()
+        self._process.interrupt()
 
     def close(self) -> None:
         """End what is under way, and ask nothing any more."""
-        self._asking.close()
+        self._process.close()
 
     def _check_time(self, *, asked: bool) -> None:
         with self._lock:
@@ -150,7 +151,7 @@ class AzureMlRegistry:
         else:
             inquiry = replace(inquiry, version=version)
         try:
-            answer = self._asking(inquiry, heard=lambda _: self._moved())
+            answer = self._process(inquiry, heard=lambda _: self._moved())
         except FailedError as error:
             raise self._set_back(str(error), error.failure.retry_after_s) from error
         except InterruptedLookError:
@@ -163,15 +164,6 @@ class AzureMlRegistry:
 
     def _inquiry(self, do: Literal["survey", "fetch"], name: str) -> Inquiry:
         return Inquiry(do, self._followed.azure, name, str(self._followed.cache))
-
-    def _nothing(self, name: str, version: str | None) -> str:
-        followed = self._followed
-        if version is not None:
-            return f"{followed.place} has no {name}:{version}, which model.version pins"
-        if followed.mark:
-            remedy = f"promote one with: automl-train azure promote {name}:VERSION"
-            return f"no version of {name} in {followed.place} has the {followed.mark}; {remedy}"
-        return f"{followed.place} has no version of {name}; register one with: automl-train azure register"
 
     def _set_back(self, reason: str, retry_after_s: float | None = None) -> RegistryError:
         """Remember that Azure does not answer, and why. Return the error to raise."""

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from edge.errors import ModelNotFoundError
@@ -29,11 +30,12 @@ _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A bundle in the store."""
+    """A bundle in the store; ``created_at`` is when its registry says that the version was made (aware)."""
 
     name: str
     version: str
     digest: str
+    created_at: datetime | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.name}:{self.version}"
@@ -125,8 +127,9 @@ def state_json(state: State) -> bytes:
     return (json.dumps(body, indent=2) + "\n").encode()
 
 
-def _kept_json(kept: Kept) -> dict[str, str]:
-    return {"name": kept.name, "version": kept.version, "digest": kept.digest}
+def _kept_json(kept: Kept) -> dict[str, str | None]:
+    made = kept.created_at.isoformat() if kept.created_at else None
+    return {"name": kept.name, "version": kept.version, "digest": kept.digest, "created_at": made}
 
 
 def parse_state(data: bytes) -> State:
@@ -147,7 +150,12 @@ def parse_state(data: bytes) -> State:
 
 
 def _parse_kept(body: Mapping[str, Any]) -> Kept:
-    return Kept(_safe(body["name"]), _safe(body["version"]), _safe(body["digest"]))
+    safe = _safe(body["name"]), _safe(body["version"]), _safe(body["digest"])
+    made = body.get("created_at")  # what earlier versions of this program wrote has none
+    created_at = datetime.fromisoformat(made) if made else None
+    if created_at is not None and created_at.tzinfo is None:
+        raise ValueError(f"not an instant: {made!r}")
+    return Kept(*safe, created_at)
 
 
 def _parse_judged(body: Mapping[str, Any]) -> Judged:

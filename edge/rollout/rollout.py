@@ -9,7 +9,7 @@ from typing import Any
 
 from edge.errors import EdgeError, ModelError, ModelNotFoundError, RegistryError, UnavailableError
 from edge.ports import Candidate, Model, Registry, Survey
-from edge.registry.asking import InterruptedLookError
+from edge.registry.process import InterruptedLookError
 from edge.registry.state import Judged, Kept, State, activated, judged, rolled_back
 from edge.registry.store import Store
 from edge.results import ModelRef, instant

@@ -79,7 +79,7 @@ class Staging:
         ``replacing`` tells whether another version serves. Raises ModelError where it may not serve, UnavailableError
         where that could not be found out.
         """
-        kept = Kept(candidate.name, candidate.version, candidate.digest)
+        kept = Kept(candidate.name, candidate.version, candidate.digest, candidate.created_at)
         self.enter(kept, "pulling")
         bundle = self._store.pull(
             self._registry, candidate, fetched=lambda: self.enter(kept, "verifying"), took=self._took
@@ -105,7 +105,7 @@ class Staging:
             model = self._load(bundle, provider)
         finally:
             self._store.loading.end(kept)
-        return Staged(kept, bundle.manifest.created_at, model)
+        return Staged(kept, kept.created_at or bundle.manifest.created_at, model)
 
     def interrupt(self) -> None:
         """Let a look or a staging under way end soon: what waits for another process ends at once."""

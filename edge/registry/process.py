@@ -19,12 +19,8 @@ from edge.registry.inquiry import Failure, Inquiry, Message, Progress, parse_mes
 
 ROOT = Path(__file__).resolve().parents[2]
 """The folder that holds the package, wherever it is installed."""
-NICENESS = 5
-PROGRAM = (
-    "import runpy, sys; sys.path.append(sys.argv[1]); from edge.rehearsal.limits import be_modest, die_with; "
-    f"die_with(int(sys.argv[2])); be_modest({NICENESS}); runpy.run_module('edge.azureml', run_name='__main__')"
-)
-"""Runs ``edge.azureml`` behind everybody else, and no longer than the daemon lives."""
+PROGRAM = "import runpy, sys; sys.path.append(sys.argv[1]); runpy.run_module('edge.azureml', run_name='__main__')"
+"""Finds this very package, installed or not, without putting its folder before the standard library as ``-m`` would."""
 COMMAND = (sys.executable, "-P", "-c", PROGRAM, str(ROOT))
 START_S = 120.0
 """How much longer than an answer of Azure's a silence may be: the SDK's start on a slow device, and its retries."""
@@ -50,11 +46,11 @@ class InterruptedLookError(RegistryError):
     """Nobody waits for the answer any more."""
 
 
-class Asking:
+class AzureProcess:
     """Asks one thing after another, each in a process of its own. Thread-safe: whoever comes second waits.
 
-    ``command`` starts a process that is spoken to as :mod:`edge.registry.inquiry` says; its last argument is this
-    process's id. ``start_s``: see :data:`START_S`.
+    ``command`` starts a process that is spoken to as :mod:`edge.registry.inquiry` says. ``start_s``: see
+    :data:`START_S`.
     """
 
     def __init__(self, *, command: Sequence[str] = COMMAND, start_s: float = START_S) -> None:
@@ -111,7 +107,7 @@ class Asking:
                 raise RegistryError("closed")
             try:
                 process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-                    [*self._command, str(os.getpid())],
+                    self._command,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
