@@ -11,10 +11,10 @@ DEMO   := var/demo
 AZURITE := 3.35.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup lint bench faults faults-full clean
+.PHONY: help run test test-azure-live setup lint bench faults faults-full clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
 
 run: $(VENV)/.run $(DEMO)/.drawn  ## set up and run the daemon with the shipped model, a broker and a sample feed
 	@exec $(BIN)/automl-edge run --config docs/demo.toml
@@ -23,6 +23,9 @@ test: $(VENV)/.setup lint  ## set up and pass the tests
 	$(BIN)/python -m pytest
 
 setup: $(VENV)/.setup  ## the pinned environment that the tests need
+
+test-azure-live: $(VENV)/.setup  ## the whole line in real Azure, in the workspace that the environment names
+	$(BIN)/python -m pytest tests/azure/live
 
 lint: $(VENV)/.setup  ## format, lint, types, layers
 	$(BIN)/ruff format --check .

@@ -50,6 +50,7 @@ def test_without_a_target_make_lists_them(place: Path) -> None:
         "run",
         "test",
         "setup",
+        "test-azure-live",
         "lint",
         "bench",
         "faults",
