@@ -2,36 +2,18 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-import trustme
 
 from tests.azure.blobs import Blobs, azurite, azurite_command
+from tests.azure.certificates import Certificate, issue
 from tests.azure.routes.identity import MSI_HEADER
 from tests.azure.standin import Cloud, serving
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """PEM files: an authority, and a server's certificate for localhost."""
-
-    ca: Path
-    certificate: Path
-    key: Path
-
-
 @pytest.fixture(scope="session")
 def azure_certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    folder = tmp_path_factory.mktemp("azure-tls")
-    authority = trustme.CA()
-    issued = authority.issue_cert("localhost", "127.0.0.1")
-    files = Certificate(folder / "ca.pem", folder / "server.pem", folder / "server.key")
-    authority.cert_pem.write_to_path(files.ca)
-    issued.cert_chain_pems[0].write_to_path(files.certificate)
-    issued.private_key_pem.write_to_path(files.key)
-    return files
+    return issue(tmp_path_factory.mktemp("azure-tls"))
 
 
 @pytest.fixture(scope="session")
