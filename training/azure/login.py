@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -102,7 +102,8 @@ def person_of(token: str) -> Person:
         part = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (IndexError, ValueError):
-        return Person(None, None, None, None)
+        claims = {}
+    claims = claims if isinstance(claims, dict) else {}
     name = next((claims[key] for key in ("upn", "unique_name", "preferred_username") if claims.get(key)), None)
     return Person(claims.get("oid"), claims.get("appid") or claims.get("azp"), name, claims.get("tid"))
 
@@ -117,12 +118,21 @@ def check_login(session: Session, *, limit_s: float = LIMIT_S) -> Login:
     kinds = CHAIN if session.identity.kind == "default" else (session.identity.kind,)
     with ThreadPoolExecutor(len(kinds)) as asked:
         login.attempts = list(asked.map(lambda kind: _attempt(session, kind, limit_s), kinds))
+    if not any(attempt.person for attempt in login.attempts):
+        login.problems.append(_nobody(login.attempts))
+        return login
     with _told(login), session.asking("signing in"):
         login.person = person_of(session.connection.credential.get_token(session.cloud.management_scope).token)
     if login.person:
         with _told(login):
             _look(session, login)
     return login
+
+
+def _nobody(attempts: list[Attempt]) -> str:
+    if len(attempts) == 1:
+        return f"signing in: {attempts[0].reason}"
+    return "signing in: none of these works; set one up, then name it with --credential"
 
 
 @contextmanager
@@ -255,12 +265,8 @@ def _read(container: "ContainerClient") -> None:
 
 
 def _write(container: "ContainerClient") -> None:
-    """Ask to replace a file that is not there, which fails for whoever may write, and changes nothing."""
-    from azure.core import MatchConditions  # noqa: PLC0415 - the SDK is loaded when it is used
-    from azure.core.exceptions import HttpResponseError  # noqa: PLC0415 - the same
+    """Ask to change a file that is not there: whoever may write hears that, and nothing changes."""
+    from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 - the SDK is loaded when it is used
 
-    try:
-        container.upload_blob(f".login-check/{uuid4()}", b"", match_condition=MatchConditions.IfPresent, overwrite=True)
-    except HttpResponseError as error:
-        if error.status_code not in (404, 412):
-            raise
+    with suppress(ResourceNotFoundError):
+        container.get_blob_client(f".login-check/{uuid4()}").set_blob_metadata({})

@@ -35,7 +35,7 @@ def _refusing(request: Request) -> Response:
         body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{code} of the test</Message></Error>"
         return Response(body, 403, {"x-ms-error-code": code}, media_type="application/xml")
     if request.method == "PUT":
-        return Response("", 412, {"x-ms-error-code": "ConditionNotMet"})
+        return Response("", 404, {"x-ms-error-code": "BlobNotFound"})
     return Response(EMPTY_LISTING, media_type="application/xml")
 
 
