@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -31,10 +32,15 @@ from edge.registry.inquiry import Inquiry, Progress
 BUNDLE, REFUSED = "bundle", "refused"
 MOST_S = 600.0
 """How long making may take: a large graph on a slow device takes a minute."""
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGBUS)
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = "import sys; sys.path.append(sys.argv[1]); from edge.azureml.making import main; main(sys.argv[2])"
 """Finds this very package, installed or not, without putting its folder before the standard library as ``-m`` would."""
 COMMAND = (sys.executable, "-P", "-c", PROGRAM, str(ROOT))
+
+
+class UnfinishedError(ModelInvalidError):
+    """The process that was to make a bundle ended without a word for reasons that need not be the model's."""
 
 
 class Made:
@@ -77,6 +83,8 @@ class Made:
                 download.save(store, file, partial / path)
             try:
                 self._run(_recipe(of, sources, partial, folder / BUNDLE, self._place), tell)
+            except UnfinishedError:
+                raise
             except ModelError as error:
                 self._remember_refusal(of, error)
                 raise
@@ -128,7 +136,7 @@ class Made:
         try:
             told = json.loads(said)
         except ValueError:
-            raise ModelInvalidError(f"it is not safe to load: {_ending(process.returncode, complaints)}") from None
+            raise _unfinished(process.returncode, complaints) from None
         if told:
             raised: type[EdgeError] = getattr(errors, told["error"], ModelInvalidError)
             raise _as_model_error(raised, told["reason"])
@@ -155,10 +163,15 @@ def _as_model_error(raised: type[EdgeError], reason: str) -> EdgeError:
     return raised(reason)
 
 
-def _ending(code: int, complaints: bytes) -> str:
+def _unfinished(code: int, complaints: bytes) -> ModelInvalidError:
+    """Return what the end of a process means that gave no verdict: a crash speaks against the model."""
+    if -code in CRASHES:
+        return ModelInvalidError(
+            f"it is not safe to load: the process that tried crashed ({signal.Signals(-code).name})"
+        )
     lines = [line.strip() for line in complaints.decode(errors="replace").splitlines() if line.strip()]
-    how = f"ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    return f"the process that tried {how}{f': {lines[-1][:300]}' if lines else ''}"
+    how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    return UnfinishedError(f"the process that was to make a bundle {how}{f': {lines[-1][:300]}' if lines else ''}")
 
 
 def _recipe(of: Version, sources: Sources, folder: Path, into: Path, place: Place) -> Recipe:

@@ -165,5 +165,8 @@ def _reference(connection: Connection, version: Version, place: SharedRegistry) 
 
 
 def _container_url(url: str) -> str:
-    """Return the container's URL of a blob's: scheme, host and the first part of the path."""
-    return "/".join(url.partition("?")[0].split("/")[:4])
+    """Return the container's URL of a blob's."""
+    from azure.storage.blob import BlobClient  # noqa: PLC0415 - the daemon must not load it
+
+    name = f"/{BlobClient.from_blob_url(url).container_name}"
+    return url.partition(f"{name}/")[0] + name

@@ -113,5 +113,7 @@ def _why_none(versions: Sequence[Version], inquiry: Inquiry) -> str:
         f"tag {inquiry.tag}" if inquiry.tag else "",
     ]
     sought = " and ".join(part for part in wished if part)
+    if inquiry.azure.shared_registry and inquiry.stage:
+        return f"no version of {inquiry.name} has stage {inquiry.stage}: a registry keeps no stages, follow a tag"
     there = f": there are {', '.join(v.version for v in versions[:5])}" if versions and inquiry.version else ""
     return f"no version of {inquiry.name} that is not archived has {sought}{there}"

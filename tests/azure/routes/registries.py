@@ -28,11 +28,13 @@ def blob_url(cloud: Cloud, path: str) -> str:
     return f"{cloud.blobs.account_url}/{CONTAINER}/{path}"
 
 
-def registered(properties: Body) -> Body:
-    """Return what the service keeps; a registry knows no stages."""
+def put_model(cloud: Cloud, path: str, properties: Body) -> Body:
+    """Keep a version as the service does: a registry knows no stages, and has ids of its own form."""
     kept = {"flavors": {}, "tags": {}, "properties": {}, "isArchived": False, **properties, "stage": None}
     kept["flavors"] = kept["flavors"] or {}
-    return kept
+    body = cloud.resources.put(path, kept)
+    body["id"] = f"azureml://registries/{path.partition('/registries/')[2]}"
+    return body
 
 
 def routes(cloud: Cloud) -> list[Route]:
@@ -74,7 +76,7 @@ def _model_routes(cloud: Cloud, folder: str) -> list[Route]:
 
     def put(request: Request) -> Response:
         known = cloud.resources.has(_plain(request))
-        body = cloud.resources.put(_plain(request), registered(json_of(request)["properties"]))
+        body = put_model(cloud, _plain(request), json_of(request)["properties"])
         return JSONResponse(body, status_code=200 if known else 201)
 
     one = f"{folder}/{{version}}"

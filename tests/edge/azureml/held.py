@@ -81,7 +81,7 @@ def put_in_registry(azure: Cloud, tmp_path: Path, version: str = "1", *, hour: i
         "tags": tags_of(open_bundle(folder)),
     }
     path = f"{registries.registry_path()}/models/{NAME}/versions/{version}"
-    azure.resources.put(path, registries.registered(properties))
+    registries.put_model(azure, path, properties)
     return folder
 
 
