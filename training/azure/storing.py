@@ -60,15 +60,14 @@ def _sizes(container: Container, todo: Sequence[ToSend]) -> Iterator[int]:
     with ThreadPoolExecutor(WORKERS, "send") as workers:
         waiting = iter(todo)
         running: set[Future[int]] = {workers.submit(_send, container, file) for file in islice(waiting, 2 * WORKERS)}
-        while running:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            try:
-                for ended in done:
-                    yield ended.result()
-            except BaseException:
-                workers.shutdown(wait=False, cancel_futures=True)
-                raise
-            running |= {workers.submit(_send, container, file) for file in islice(waiting, len(done))}
+        try:
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (ended.result() for ended in done)
+                running |= {workers.submit(_send, container, file) for file in islice(waiting, len(done))}
+        except BaseException:
+            workers.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _send(container: Container, file: ToSend) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from edge.preprocess.decode import MAX_PIXELS
 from training.dataset.annotations import (
     DETECTION,
     MULTICLASS,
@@ -153,12 +154,8 @@ def _duplicates(checked: Checked) -> Where:
             yield " = ".join(example.picture.name for example in group[:3])
 
 
-def _unmarked(*, classified: bool) -> Check:
-    def found(checked: Checked) -> Where:
-        if classified == (checked.dataset.task == MULTICLASS):
-            yield from (example.picture.name for example in checked.dataset.examples if not example.marks)
-
-    return found
+def _unmarked(checked: Checked) -> Where:
+    return (example.picture.name for example in checked.dataset.examples if not example.marks)
 
 
 def _empty_labels(checked: Checked) -> Where:
@@ -240,11 +237,11 @@ CHECKS: Sequence[tuple[Level, str, str, Check]] = (
     ("problem", "unreadable", "files that cannot be read", _faulty("unreadable")),
     ("problem", "damaged", "files that are no whole picture", _faulty("damaged")),
     ("problem", "format", "formats that AutoML does not take", _faulty("format")),
+    ("problem", "huge", f"pictures of more than {MAX_PIXELS:,} pixels, or with too many parts", _faulty("huge")),
     ("problem", "too-few", f"AutoML takes no fewer than {LEAST_PICTURES} pictures", _too_few),
     ("problem", "one-class", "there is nothing to tell apart: two classes are needed", _one_class),
     ("problem", "listed-twice", "pictures that the labels list more than once", _listed_twice),
     ("problem", "contradiction", "the same picture twice, with other labels", _contradictions),
-    ("problem", "unlabelled", "pictures without a class", _unmarked(classified=True)),
     ("problem", "empty-label", "labels without a letter", _empty_labels),
     ("problem", "several-labels", "several labels where the task has one", _several_labels),
     ("problem", "outside", "coordinates outside the picture (0..1)", _marked(_outside)),
@@ -254,7 +251,7 @@ CHECKS: Sequence[tuple[Level, str, str, Check]] = (
     ("warning", "small-class", "classes with fewer pictures than the 10 to 15 that are advised", _small_classes),
     ("warning", "not-validated", "classes of which no picture would be validated on", _never_validated),
     ("warning", "duplicate", "the same picture twice; copies stay on one side of the split", _duplicates),
-    ("warning", "unmarked", "pictures without a label; AutoML may leave them out", _unmarked(classified=False)),
+    ("warning", "unmarked", "pictures without a label; AutoML may leave them out", _unmarked),
     ("warning", "odd-spaces", "labels with odd spaces", _odd_spaces),
     ("warning", "twins", "labels that differ in case or spaces only", _twins),
     ("warning", "other-suffix", "files whose suffix is that of another format", _other_suffix),

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from edge.errors import InputError
+from edge.errors import ImageTooLargeError, InputError
 from edge.preprocess.decode import FORMATS, picture
 from training.dataset.annotations import Picture, Size
 from training.dataset.locate import AUTOML_SUFFIXES
@@ -27,7 +27,7 @@ ORIENTATION = 0x0112
 AHEAD = 64
 """How many pictures are handed out to the threads at once."""
 
-Fault = Literal["missing", "unreadable", "damaged", "format"]
+Fault = Literal["missing", "unreadable", "damaged", "format", "huge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +66,19 @@ def look(wanted: Picture) -> Looked:
         data = wanted.source.read_bytes()
     except OSError as exc:
         return Looked(fault="unreadable", why=exc.strerror or str(exc))
-    digest, kind, suffix = hashlib.sha256(data).hexdigest(), _kind(data), wanted.source.suffix.lower()
-    if kind and kind not in SUFFIX_OF:
-        return Looked(digest, format=kind, bytes=len(data), fault="format", why=f"{kind}, which AutoML does not take")
-    if suffix not in AUTOML_SUFFIXES:
-        return Looked(
-            digest, bytes=len(data), fault="format", why=f"{suffix or 'no suffix'}, which AutoML does not take"
-        )
+    return _decoded(data, wanted.source.suffix.lower())
+
+
+def _decoded(data: bytes, suffix: str) -> Looked:
+    """Look at a file's bytes; its pixels are made, for only so a picture that is cut off is known, and let go."""
+    digest, kind = hashlib.sha256(data).hexdigest(), _kind(data)
+    refused = kind if kind and kind not in SUFFIX_OF else "" if suffix in AUTOML_SUFFIXES else suffix or "no suffix"
+    if refused:
+        return Looked(digest, bytes=len(data), fault="format", why=f"{refused}, which AutoML does not take")
     try:
         opened = picture(data)
+    except ImageTooLargeError:
+        return Looked(digest, bytes=len(data), fault="huge", why="too large to be decoded")
     except InputError as exc:
         return Looked(digest, bytes=len(data), fault="damaged", why=str(exc))
     return Looked(

@@ -58,9 +58,8 @@ def _dealt(contents: Sequence[str], groups: Mapping[str, Sequence[int]], shares:
     for part, share in wanted:
         if share <= 0:
             continue
-        for content in _taken(left, groups, max(1, round(share * total))):
-            dealt[content] = part
-            left.remove(content)
+        dealt |= dict.fromkeys(_taken(left, groups, max(1, round(share * total))), part)
+        left = [content for content in left if content not in dealt]
     return dealt
 
 

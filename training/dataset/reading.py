@@ -121,7 +121,8 @@ def _from_folders(root: Path, wishes: Wishes) -> Dataset:
     records = read_folders([root])
     names = [record.path.relative_to(root).as_posix() for record in records]
     examples = (
-        Example(Picture(name, record.path), (Tag(record.label),)) for name, record in zip(names, records, strict=True)
+        _example_of(Picture(name, record.path), (Tag(record.label),))
+        for name, record in zip(names, records, strict=True)
     )
     return Dataset(task, "folders", tuple(examples), _others(Pictures(root), names))
 
@@ -138,8 +139,12 @@ def _from_files(files: Sequence[Path], kind: Format, root: Path, wishes: Wishes)
         raise DataError(f"{files[0]}: tells of no picture")
     task = wishes.task or _common_task(entries, kind)
     pictures = Pictures(root)
-    examples = tuple(_example(entry, pictures, task) for entry in entries)
-    return Dataset(task, kind, examples, _others(pictures, [example.picture.name for example in examples]))
+    examples = [_example(entry, pictures, task) for entry in entries]
+    # a labelling project exports pictures that nobody has labelled yet, too
+    without = [e.picture.name for e in examples if task == MULTICLASS and not e.marks]
+    kept = tuple(example for example in examples if example.marks or task != MULTICLASS)
+    others = _others(pictures, [example.picture.name for example in kept])
+    return Dataset(task, kind, kept, tuple(sorted({*others, *without})))
 
 
 def _common_task(entries: Sequence[Entry], kind: Format) -> Task:
@@ -160,7 +165,16 @@ def _example(entry: Entry, pictures: Pictures, task: Task) -> Example:
         size = entry.size or _size(source, entry.reference)
         marks = tuple(scaled(mark, size) for mark in marks)
     fitting = tuple(_fitting(mark, task, entry.reference) for mark in marks)
-    return Example(Picture(name or entry.reference, source, entry.url, entry.size), fitting)
+    return _example_of(Picture(name or entry.reference, source, entry.url, entry.size), fitting)
+
+
+def _example_of(wanted: Picture, marks: tuple[Mark, ...]) -> Example:
+    """Return an example whose names are text: a file system may hold others, and JSON too."""
+    found = Example(wanted, marks)
+    for text in (wanted.name, *found.labels):
+        if not text.isascii() and text != text.encode(errors="replace").decode():
+            raise DataError(f"{text!a}: is no UTF-8; rename it")
+    return found
 
 
 def _size(source: Path | None, reference: str) -> Size:

@@ -36,7 +36,10 @@ def read_table(path: Path, task: Task | None) -> list[Entry]:
     short = next((row for row in rows if len(row) <= column), None)
     if short is not None:
         raise DataError(f"{path}: the row of {short[0]!r} has no labels; a row is: file,label1 label2")
-    return [_entry(row[0].strip(), row[column], task) for row in rows]
+    try:
+        return [_entry(row[0].strip(), row[column], task) for row in rows]
+    except json.JSONDecodeError as exc:
+        raise DataError(f"{path}: the labels {exc.doc!r} are no JSON list") from exc
 
 
 def _names_picture(cell: str) -> bool:
@@ -56,10 +59,7 @@ def _entry(reference: str, cell: str, task: Task | None) -> Entry:
 
 def _labels(cell: str, *, one: bool) -> list[str]:
     if cell.startswith("["):
-        try:
-            return [str(label) for label in json.loads(cell)]
-        except ValueError as exc:
-            raise DataError(f"the labels {cell!r} are no JSON list") from exc
+        return [str(label) for label in json.loads(cell)]
     if one:
         return [cell] if cell else []
     separator = next((found for found in SEPARATORS if found in cell), None)

@@ -1,6 +1,7 @@
 """Each way of writing labels down becomes the same collection; what is not clear is asked for by an option's name."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,29 @@ def test_coco_without_boxes_is_classification(tmp_path: Path) -> None:
     found = read_dataset(tmp_path)
     assert found.task == MULTILABEL
     assert [e.labels for e in found.examples] == [("milk bottle",), ("can", "milk bottle")]
+
+
+def test_pictures_that_nobody_has_labelled_are_left_out(tmp_path: Path) -> None:
+    """Of a labelling project that is not finished; they are told of, here or in Azure. Elsewhere they may be right."""
+    write_pictures(tmp_path, ["up/1.png"])
+    content = coco([{"image_id": 1, "category_id": 1}], images=2, store="labelled")
+    (tmp_path / "export.json").write_text(json.dumps(content))
+    found = read_dataset(tmp_path)
+    assert [e.picture.name for e in found.examples] == ["up/1.png"]
+    assert found.unlisted == ("up/2.png",)
+    assert len(read_dataset(tmp_path, Wishes(task=MULTILABEL)).examples) == 2
+
+
+def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    """A file system may hold any bytes; Azure and JSON do not."""
+    folder = os.fsencode(tmp_path) + b"/can\xe9"
+    os.mkdir(folder)  # noqa: PTH102 - only this takes bytes
+    (tmp_path / "can").mkdir()
+    (tmp_path / "can/1.png").write_bytes(b"x")
+    with open(folder + b"/1.png", "wb"):  # noqa: PTH123 - only this takes bytes
+        pass
+    with pytest.raises(DataError, match=r"'can\\udce9/1\.png': is no UTF-8; rename it"):
+        read_dataset(tmp_path)
 
 
 def test_coco_polygons_are_asked_about(tmp_path: Path) -> None:
