@@ -1,6 +1,8 @@
 """The stand-in's AutoML jobs look to the real SDK as the contract says."""
 
 import json
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -15,10 +17,11 @@ from tests.azure.standin import Cloud
 
 
 @pytest.fixture
-def connection(azure: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Connection:
+def connection(azure: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     place = Workspace(SUBSCRIPTION, RESOURCE_GROUP, WORKSPACE)
     file = azure.cloud_file(tmp_path_factory.mktemp("cloud"))
-    return connect(place, Identity("managed-identity"), read_cloud(str(file)), retries=0)
+    with closing(connect(place, Identity("managed-identity"), read_cloud(str(file)), retries=0)) as opened:
+        yield opened
 
 
 def trials(count: int) -> list[Trial]:

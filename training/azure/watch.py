@@ -7,6 +7,7 @@ first request that fails.
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from edge.azureml.faults import explain
@@ -94,7 +95,7 @@ class _Follower:
     def news(self) -> Iterator[News]:
         while True:
             try:
-                with open_job(replace(self._session), self._job) as reader:
+                with closing(replace(self._session)) as session, open_job(session, self._job) as reader:
                     yield from self._seen(reader)
             except AzureError as error:
                 wait_s, told = self._lost(error)

@@ -32,9 +32,6 @@ def routes(cloud: Cloud) -> list[Route]:
 
 
 def _history(cloud: Cloud) -> list[Route]:
-    def resource(request: Request) -> Mapping[str, Any]:
-        return _job(cloud, request.path_params["run"])
-
     def get(request: Request) -> Mapping[str, Any]:
         return _run(cloud, _job(cloud, request.path_params["run"]))
 
@@ -51,7 +48,6 @@ def _history(cloud: Cloud) -> list[Route]:
         return {"runMetadata": _run(cloud, _job(cloud, json_of(request)["runId"]))}
 
     return [
-        Route(f"{WS}/jobs/{{run}}", answering(resource)),  # until routes.jobs, which is asked first, has it
         Route(f"{HISTORY}/runs/{{run}}", answering(get)),
         Route(f"{HISTORY}/runs/{{run}}/details", answering(get)),
         Route(f"{HISTORY}/runs/{{run}}/children", answering(children)),

@@ -1,7 +1,8 @@
 """A job and its trials, read over the real SDK and MLflow's protocol."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,10 @@ MLFLOW = r"/mlflow/v1\.0/"
 
 
 @pytest.fixture
-def session(azure: Cloud, tmp_path: Path) -> Session:
-    return Session(PLACE, Identity("managed-identity"), read_cloud(str(azure.cloud_file(tmp_path))), retries=0)
+def session(azure: Cloud, tmp_path: Path) -> Iterator[Session]:
+    cloud = read_cloud(str(azure.cloud_file(tmp_path)))
+    with closing(Session(PLACE, Identity("managed-identity"), cloud, retries=0)) as opened:
+        yield opened
 
 
 def trial(number: int, accuracy: Metric, **hyperparameters: object) -> Trial:

@@ -1,6 +1,7 @@
 """A job is followed over the real SDK; the clock is the test's own."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,9 +40,10 @@ class Clock:
 
 
 @pytest.fixture
-def session(azure: Cloud, tmp_path: Path) -> Session:
+def session(azure: Cloud, tmp_path: Path) -> Iterator[Session]:
     place = Workspace(SUBSCRIPTION, RESOURCE_GROUP, WORKSPACE)
-    return Session(place, Identity("managed-identity"), read_cloud(str(azure.cloud_file(tmp_path))))
+    with closing(Session(place, Identity("managed-identity"), read_cloud(str(azure.cloud_file(tmp_path))))) as opened:
+        yield opened
 
 
 @pytest.fixture

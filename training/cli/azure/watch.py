@@ -3,8 +3,8 @@
 import click
 from rich.console import Console
 
+from training.azure import watch as watching
 from training.azure.session import Session
-from training.azure.watch import Pace, Seen, TimedOut, follow
 from training.cli.azure.following import INTERRUPTED, Duration, last_words, outcome, showing
 from training.cli.azure.options import session_options
 from training.cli.options import json_option
@@ -26,20 +26,27 @@ def watch(
 
     The job runs in Azure: losing the network, or Ctrl-C, ends at most the watching.
     """
-    console = Console()
-    news = None
+    ctx.exit(follow(session, job, every_s=every, timeout_s=timeout, as_json=as_json))
+
+
+def follow(
+    session: Session, job: str, *, every_s: float = 15.0, timeout_s: float | None = None, as_json: bool = False
+) -> int:
+    """Show a job until it ends and return the exit code that tells how. Raises AzureError."""
+    pace = watching.Pace(every_s=every_s)
+    news: watching.News | None = None
     try:
-        with showing(console, as_json=as_json) as shown:
-            for news in follow(session, job, pace=Pace(every_s=every), timeout_s=timeout):
+        with showing(Console(), as_json=as_json) as shown:
+            for news in watching.follow(session, job, pace=pace, timeout_s=timeout_s):
                 shown.tell(news)
     except KeyboardInterrupt:
         click.echo(f"\nno longer watched; {_goes_on(job)}", err=True)
-        ctx.exit(INTERRUPTED)
-    if isinstance(news, Seen) and not as_json:
-        click.echo(last_words(news, job))
-    elif isinstance(news, TimedOut):
+        return INTERRUPTED
+    if isinstance(news, watching.TimedOut):
         click.echo(f"the time to watch is over; {_goes_on(job)}", err=True)
-    ctx.exit(outcome(news) or 0 if news else 0)
+    elif isinstance(news, watching.Seen) and not as_json:
+        click.echo(last_words(news, job))
+    return (outcome(news) or 0) if news else 0
 
 
 def _goes_on(job: str) -> str:
