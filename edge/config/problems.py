@@ -12,6 +12,8 @@ from edge.config.sources import SOURCE_KINDS
 SHAPES = {"model_type": "a table", "model_attributes_type": "a table", "path_type": "a path"}
 """What a value should have been, by pydantic's name of the problem, where its own words would confuse."""
 
+CONSEQUENCE = "default_factory_not_called"
+"""A default that depends on other keys, of which one is wrong, and told as such."""
 SOURCES = "written as [[source]], once for each source"
 
 Location = tuple[int | str, ...]
@@ -19,7 +21,8 @@ Location = tuple[int | str, ...]
 
 def problems_of(error: ValidationError, origin: Callable[[str, str], str]) -> list[str]:
     """Return one text a problem. ``origin`` names the file or variable that a section's key came from."""
-    return [text for item in error.errors(include_url=False) for text in _texts(dict(item), origin)]
+    found = (dict(item) for item in error.errors(include_url=False) if item["type"] != CONSEQUENCE)
+    return [text for item in found for text in _texts(item, origin)]
 
 
 def _texts(item: Mapping[str, Any], origin: Callable[[str, str], str]) -> list[str]:

@@ -3,12 +3,13 @@
 The docstring after a key is its description in ``docs/reference/configuration.md``. Nothing is opened or created here.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from edge.config.values import BundleName, ConfigPath, PublicKey, Seconds, Share
+from edge.config.values import BundleName, ConfigPath, PublicKey, Seconds, Share, TagText
 
 FOLDER_POLL_S = 2.0
 AZURE_POLL_S = 60.0
@@ -43,6 +44,11 @@ class ModelSection(Section):
         return self
 
 
+def _poll_s(known: Mapping[str, Any]) -> float:
+    """Return how often a registry is looked at where nobody says it: Azure less often than a folder."""
+    return AZURE_POLL_S if known.get("kind") == "azureml" else FOLDER_POLL_S
+
+
 class RegistrySection(Section):
     """Where models are found."""
 
@@ -53,21 +59,13 @@ class RegistrySection(Section):
     """The folder of a `local` registry or a `bundle`."""
     stage: Annotated[str, Field(min_length=1)] | None = None
     """`azureml`: follow the newest version that has this stage; where it moves back, so does the device."""
-    tag: Annotated[str, Field(pattern=r"^[^=]+(=.*)?$")] | None = None
+    tag: TagText | None = None
     """`azureml`: follow the newest version that has this tag, `key` or `key=value`; where it moves back, so does the
     device."""
-    poll_s: Seconds = FOLDER_POLL_S
-    """How often it is looked at for new versions; 60 for `azureml` unless set, each time up to a fifth more or less."""
+    poll_s: Seconds = Field(default_factory=_poll_s)
+    """How often it is looked at for new versions; `azureml`: each time up to a fifth earlier or later."""
     trusted_keys: tuple[PublicKey, ...] = ()
     """Public keys of those whose bundles are taken; with any key set, an unsigned or wrongly signed one is refused."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _paced(cls, keys: Any) -> Any:
-        """Ask Azure less often than a folder is looked at, where nobody says otherwise."""
-        if isinstance(keys, dict) and keys.get("kind") == "azureml":
-            return {"poll_s": AZURE_POLL_S, **keys}
-        return keys
 
 
 class RolloutSection(Section):

@@ -70,6 +70,12 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _tag(text: str) -> str:
+    if not text.partition("=")[0].strip():
+        raise ValueError("must be a tag's key, or key=value")
+    return text
+
+
 ConfigPath = Annotated[Path, Field(strict=False), BeforeValidator(_text), AfterValidator(anchored)]
 """A path; a relative one is joined to the folder in the validation context's ``base``; ``~`` is the home folder."""
 TopicLevel = Annotated[str, AfterValidator(_topic_level)]
@@ -84,5 +90,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 """A part of a whole, 0..1."""
 BundleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 """A model's name or version, as in a bundle's manifest."""
+TagText = Annotated[str, AfterValidator(_tag)]
+"""A tag of Azure's: its key, or ``key=value``."""
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86400)]

@@ -22,6 +22,9 @@ UNITS = {
     "fps": "frames a second",
 }
 
+COMPUTED = {"device": "host name", "poll_s": "`2.0`, `60.0` for `azureml`"}
+"""Defaults that depend on something, by key."""
+
 
 def tables() -> str:
     """Return one table a section, in Markdown."""
@@ -59,7 +62,7 @@ def _rows(section: str, schema: type[BaseModel], *, environment: bool) -> Iterat
 def _default(schema: type[BaseModel], key: str) -> str:
     field = schema.model_fields[key]
     if field.default_factory is not None:
-        return "host name"
+        return COMPUTED[key]
     if field.default is PydanticUndefined:
         return "required"
     if field.default is None:

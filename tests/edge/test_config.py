@@ -198,7 +198,7 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
         (FOLLOWS, ["FILE: azure.workspace: give subscription_id, resource_group and workspace, or shared_registry"]),
         (f'{FOLLOWS}[azure]\nworkspace = "w"', ["FILE: azure.workspace: give subscription_id"]),
         (f'{FOLLOWS}stage = "Production"\n[azure]\nshared_registry = "r"', ["registry.stage", "use registry.tag"]),
-        (f'{FOLLOWS}tag = "=7"\n{AZURE}', ["FILE: registry.tag", "got '=7'"]),
+        (f'{FOLLOWS}tag = "=7"\n{AZURE}', ["FILE: registry.tag: must be a tag's key, or key=value, got '=7'"]),
         (
             f'[model]\nname = "a"\nversion = "3"\n[registry]\nkind = "azureml"\ntag = "live"\n{AZURE}',
             ["FILE: registry.tag: model.version '3' is pinned"],
