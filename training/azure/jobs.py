@@ -15,7 +15,7 @@ from training.azure.job_file import JobFile
 from training.azure.job_inputs import DataAsset, bring, data_asset, newest
 from training.azure.job_request import MARK, Request, make_job, mark_of, rehearse
 from training.azure.session import Session
-from training.errors import AzureError, UsageError
+from training.errors import AzureError, AzureUnavailableError, UsageError
 
 ENDED = ("Completed", "Failed", "Canceled")
 UNNAMED = "NAME-IS-CHOSEN-WHEN-SUBMITTED"
@@ -97,17 +97,25 @@ def submit(session: Session, order: Order, *, now: Callable[[], datetime] = lamb
 
 def _send(session: Session, order: Order, name: str) -> Any:
     made = order.made(session, name)
-    mark = made.properties[MARK]
     try:
         with session.asking(f"submitting the job {name}"):
             return session.client.jobs.create_or_update(made)
-    except AzureError:
-        # the answer may be lost where the job is not: it is looked for by its mark before anybody submits again
-        with suppress(AzureError):
-            found = _find(dataclasses.replace(session, retries=1), name)
-            if found is not None and (found.properties or {}).get(MARK) == mark:
-                return found
-        raise
+    except AzureError as error:
+        found = _sent_after_all(session, name, made.properties[MARK])
+        if found is not None:
+            return found
+        if not isinstance(error, AzureUnavailableError):
+            raise
+        again = f"if it comes about all the same, submitting again with --name {name} cannot start a second one"
+        raise AzureUnavailableError(f"{error}; {again}") from error
+
+
+def _sent_after_all(session: Session, name: str, mark: str) -> Any | None:
+    """Return the job whose answer got lost, known by its mark; None where it is not there, or nobody can say."""
+    with suppress(AzureError):
+        found = _find(dataclasses.replace(session, retries=min(session.retries, 1)), name)
+        return found if found is not None and (found.properties or {}).get(MARK) == mark else None
+    return None
 
 
 def _told(job: Any, order: Order) -> Submitted:
