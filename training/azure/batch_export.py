@@ -9,7 +9,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,16 @@ YOLO_SETTINGS: Mapping[str, Any] = {
     "nms_iou_thresh": 0.5,
 }
 """What is passed to the script, with AutoML's defaults."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOrder:
+    """A trial of a job, and for how many pictures; ``settings`` are what is known beside AutoML's settings file."""
+
+    origin: Origin
+    trial: Trial
+    images: int
+    settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +92,13 @@ class Export:
         return f"python ${{{{inputs.script}}}} --checkpoint ${{{{inputs.checkpoint}}}} {words}"
 
 
-def plan(origin: Origin, trial: Trial, settings: Mapping[str, Any], *, images: int, conda: str, script: str) -> Export:
-    """Return the export of a trial for ``images`` pictures. Pure.
+def plan(order: BatchOrder, *, conda: str, script: str) -> Export:
+    """Return the export; ``conda`` and ``script`` are the texts of the environment and of what runs in it. Pure.
 
     Raises:
         AzureError: the trial does not say which network it trained, or a setting is no plain word or number.
     """
+    trial, settings = order.trial, order.settings
     model = settings.get(MODEL)
     if not isinstance(model, str):
         raise AzureError(f"trial {trial.name} does not say which network it trained; it cannot be exported for a batch")
@@ -98,45 +109,32 @@ def plan(origin: Origin, trial: Trial, settings: Mapping[str, Any], *, images: i
         raise AzureError(f"trial {trial.name}: {', '.join(wrong) or MODEL} is no plain word or number")
     side = chosen.get("img_size")
     size = (int(side), int(side)) if yolo and side is not None else RCNN_SIZE
-    return Export(origin, trial.name, model, images, chosen, size, conda, script)
+    return Export(order.origin, trial.name, model, order.images, chosen, size, conda, script)
 
 
 def export_batch(
-    session: Session,
-    origin: Origin,
-    trial: Trial,
-    *,
-    images: int,
-    settings: Mapping[str, Any],
-    folder: Path,
-    shown: Callable[[str, int, int], object],
-    wait_s: float = 15.0,
+    session: Session, order: BatchOrder, folder: Path, *, shown: Callable[[str, int, int], object], wait_s: float
 ) -> Exported:
-    """Export a trial's network for ``images`` pictures and put the graph in the place of ``folder``'s model.
+    """Export a trial's network for a batch and put the graph in the place of ``folder``'s model.
 
-    ``folder`` holds the trial's files, whose own settings go before ``settings``; ``wait_s`` lies between two looks at
-    the job.
+    ``folder`` holds the trial's files; ``wait_s`` lies between two looks at the job.
 
     Raises:
         AzureError: checkpoint or environment are gone, or the job failed: its text says why, and where to look.
     """
-    download_wanted(
-        session,
-        trial.name,
-        folder,
-        wanted=frozenset((ENVIRONMENT,)),
-        check=_can_be_exported(trial),
-        took=lambda *_: None,
-    )
-    own = _settings(folder / artifacts.SETTINGS)
-    conda = (folder / ENVIRONMENT).read_text(encoding="utf-8")
+    trial, nothing = order.trial, lambda *_: None
+    environment = frozenset((ENVIRONMENT,))
+    download_wanted(session, trial.name, folder, wanted=environment, check=_can_be_exported(trial), took=nothing)
     export = plan(
-        origin, trial, {**settings, **own}, images=images, conda=conda, script=SCRIPT.read_text(encoding="utf-8")
+        replace(order, settings={**order.settings, **_settings(folder / artifacts.SETTINGS)}),
+        conda=(folder / ENVIRONMENT).read_text(encoding="utf-8"),
+        script=SCRIPT.read_text(encoding="utf-8"),
     )
     name = _job(session, export, folder / ENVIRONMENT)
     _wait(session, name, shown=shown, wait_s=wait_s)
-    _take(session, name, images, folder / artifacts.MODEL, shown=shown)
-    return Exported(export.size, {"batch_export": {"job": name, "images": images, "settings": dict(export.settings)}})
+    _take(session, name, order.images, folder / artifacts.MODEL, shown=shown)
+    told = {"job": name, "images": order.images, "settings": dict(export.settings)}
+    return Exported(export.size, {"batch_export": told})
 
 
 def _can_be_exported(trial: Trial) -> Callable[[artifacts.RunFiles], None]:

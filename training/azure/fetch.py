@@ -11,7 +11,7 @@ from edge.bundle import CLASSIFICATION_TASKS, Bundle, open_bundle
 from edge.registry.files import partial_folder, place, remove_stale_partials
 from training.azure import artifacts
 from training.azure.artifacts import NEEDED, RunFiles, download_wanted, read_figures
-from training.azure.batch_export import Exported, export_batch
+from training.azure.batch_export import BatchOrder, export_batch
 from training.azure.image_models import network
 from training.azure.origin import Origin, choose_trial, parent_of, provenance_of, read_origin, settings_of
 from training.azure.session import Session
@@ -53,8 +53,10 @@ class Fetched:
     evidence: Evidence | None
 
 
-def fetch(session: Session, wish: Wish, shown: Shown = lambda *_: None) -> Fetched:
+def fetch(session: Session, wish: Wish, shown: Shown = lambda *_: None, *, wait_s: float = 15.0) -> Fetched:
     """Make a bundle of a trial; what is interrupted, or does not hold, leaves nothing.
+
+    ``wait_s`` lies between two looks at a batch export.
 
     Raises:
         UsageError: a name that no bundle can have, or ``batch`` for what needs none.
@@ -68,7 +70,10 @@ def fetch(session: Session, wish: Wish, shown: Shown = lambda *_: None) -> Fetch
     with _registry(wish) as (registry, version), partial_folder(registry) as folder:
         took = lambda done, of: shown("downloading", done, of)  # noqa: E731 - as short as its name
         paths = download_wanted(session, trial.name, folder, check=_has_model(trial, origin), took=took)
-        exported = _export(session, wish, origin, trial, folder=folder, shown=shown) if wish.batch else None
+        exported = None
+        if wish.batch is not None:
+            order = BatchOrder(origin, trial, wish.batch, settings_of(origin, trial))
+            exported = export_batch(session, order, folder, shown=shown, wait_s=wait_s)
         imported = import_artifacts(
             ImportOptions(
                 folder=folder,
@@ -149,12 +154,6 @@ def _why_none(found: RunFiles, missing: list[str], trial: Trial, origin: Origin)
             "submit a job with one of those"
         )
     return f"has no {' and no '.join(missing)}: its export failed (its logs are in the studio), or they were deleted"
-
-
-def _export(session: Session, wish: Wish, origin: Origin, trial: Trial, *, folder: Path, shown: Shown) -> Exported:
-    """Put the graph for a batch in the place of AutoML's own."""
-    settings = settings_of(origin, trial)
-    return export_batch(session, origin, trial, images=wish.batch or 0, settings=settings, folder=folder, shown=shown)
 
 
 def summary(fetched: Fetched) -> dict[str, Any]:
