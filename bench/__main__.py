@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import outbox, overload, preprocess, replay, serving, start, swap
+from bench import azure_download, outbox, overload, preprocess, replay, serving, start, swap
 from bench.report import Report, as_json, machine, page, table
 
 BENCHMARKS: Mapping[str, Callable[[Path], Report]] = {
@@ -17,6 +17,7 @@ BENCHMARKS: Mapping[str, Callable[[Path], Report]] = {
     "overload": overload.run,
     "outbox": outbox.run,
     "replay": replay.run,
+    "azure": azure_download.run,
 }
 
 
