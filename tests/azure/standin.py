@@ -84,7 +84,7 @@ def furnish(cloud: Cloud) -> None:
     properties = {
         "friendlyName": WORKSPACE,
         "discoveryUrl": f"{cloud.url}/discovery",
-        "mlFlowTrackingUri": f"azureml://localhost:{cloud.port}/mlflow/v1.0{WORKSPACE_PATH}",
+        "mlFlowTrackingUri": f"azureml://localhost:{cloud.port}/mlflow/v2.0{WORKSPACE_PATH}?",
         "workspaceId": "11111111-1111-1111-1111-111111111111",
         "storageAccount": f"{WORKSPACE_PATH}/storage",
         "keyVault": f"{WORKSPACE_PATH}/vault",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
-from training.azure.trials import MODEL, JobView, Trial, metric_of, smaller_is_better
+from training.azure.job_views import MODEL, JobView, Trial, metric_of, smaller_is_better
 from training.errors import AzureError, UsageError
 
 

@@ -5,6 +5,7 @@ that Azure documents for programs without the package mlflow. Only the reason of
 it is asked for where the SDK's own ``jobs.stream`` asks. Everything that depends on either is in this module.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
 Told = TypeVar("Told")
 
-SCHEME = "azureml://"
-MLFLOW = "/mlflow/v1.0/"
+ADDRESS = re.compile(
+    r"azureml://(?P<host>[^/]+)(?P<mlflow>/mlflow/v[\d.]+)/(?P<workspace>subscriptions/[^?]+?)/?(\?.*)?"
+)
+"""How a workspace's tracking address looks; ``v1.0`` and ``v2.0`` are both met, and a question mark at the end."""
 PAGE = 200
 
 
@@ -42,11 +45,12 @@ class TrackedRun:
 class Tracking:
     """The run history of one workspace. Errors of Azure are AzureError."""
 
-    def __init__(self, client: "PipelineClient[Any, Any]", session: Session, workspace: str) -> None:
-        """``workspace`` is the path that Azure's addresses of the workspace end with."""
+    def __init__(self, client: "PipelineClient[Any, Any]", session: Session, *, mlflow: str, history: str) -> None:
+        """``mlflow`` and ``history`` are the paths of the workspace below the address of ``client``."""
         self._client = client
         self._session = session
-        self._workspace = workspace.strip("/")
+        self._mlflow = mlflow
+        self._history = history
 
     def run(self, name: str) -> TrackedRun:
         """Return a run. Raises AzureError where there is none."""
@@ -55,7 +59,7 @@ class Tracking:
         return _understood(lambda: _tracked(told["run"]), name)
 
     def children(self, parent: str, experiment: str) -> list[TrackedRun]:
-        """Return the runs directly below a run, in no particular order."""
+        """Return the runs directly below a run, in no particular order; metrics may be left out by the search."""
         asked: dict[str, Any] = {
             "experiment_ids": [experiment],
             "filter": f"tags.mlflow.parentRunId = '{parent}'",
@@ -68,7 +72,7 @@ class Tracking:
     def failure(self, name: str) -> str | None:
         """Return why a run failed in Azure's words, None where it says nothing."""
         with self._session.asking(f"asking why {name} failed"):
-            told = self._send("GET", f"/history/v1.0/{self._workspace}/runs/{name}/details")
+            told = self._send("GET", f"{self._history}/runs/{name}/details")
         error = told.get("error") or {}
         message = (error.get("error") or {}).get("message") if isinstance(error, Mapping) else None
         return str(message).strip() if message else None
@@ -83,7 +87,7 @@ class Tracking:
                 return
 
     def _ask(self, method: str, what: str, **parts: Any) -> Mapping[str, Any]:
-        return self._send(method, f"{MLFLOW}{self._workspace}/api/2.0/mlflow/{what}", **parts)
+        return self._send(method, f"{self._mlflow}/api/2.0/mlflow/{what}", **parts)
 
     def _send(self, method: str, path: str, **parts: Any) -> Mapping[str, Any]:
         from azure.core.exceptions import HttpResponseError  # noqa: PLC0415 - only who talks to Azure has it
@@ -107,11 +111,12 @@ def open_tracking(session: Session) -> Iterator[Tracking]:
         raise AzureError(f"{session.place}: jobs run in workspaces; name one")
     with session.asking(f"asking for {session.place}"):
         address = session.client.workspaces.get(session.place.name).mlflow_tracking_uri or ""
-    host, found, workspace = address.removeprefix(SCHEME).partition(MLFLOW)
-    if not found:
+    found = ADDRESS.fullmatch(address)
+    if found is None:
         raise AzureError(f"{session.place}: does not say where its run history is (tracking address {address!r})")
-    with _client(session, f"https://{host}") as client:
-        yield Tracking(client, session, workspace)
+    workspace = found["workspace"]
+    with _client(session, f"https://{found['host']}") as client:
+        yield Tracking(client, session, mlflow=f"{found['mlflow']}/{workspace}", history=f"/history/v1.0/{workspace}")
 
 
 def _client(session: Session, url: str) -> "PipelineClient[Any, Any]":

@@ -1,7 +1,7 @@
 """Following a job until it ends: what is asked when, and what is told of it; the loss of the network is lived through.
 
-The SDK's own way, ``jobs.stream``, prints logs, knows no metrics, asks again after up to a minute, and ends with the
-first request that fails.
+The SDK's own way, ``jobs.stream``, prints logs, knows no metrics, and ends when its few retries of one request are used
+up.
 """
 
 import random
@@ -11,8 +11,9 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from edge.azureml.faults import explain
+from training.azure.job_views import JobView, Trial
 from training.azure.session import Session
-from training.azure.trials import JobReader, JobView, Trial, open_job
+from training.azure.trials import JobReader, open_job
 from training.errors import AzureError, AzureUnavailableError
 
 FIRST_TRIES = 3

@@ -13,7 +13,7 @@ from tests.azure.routes.paths import WS
 from tests.azure.standin import Cloud, answering, json_of
 
 HISTORY = f"/history/v1.0{WS}"
-MLFLOW = f"/mlflow/v1.0{WS}/api/2.0/mlflow"
+MLFLOW = f"/mlflow/v2.0{WS}/api/2.0/mlflow"
 PAGE = 50
 """How many runs an answer holds where nothing else is asked for; the next page is asked for by a token."""
 STATUSES: Mapping[str, str] = {
@@ -56,6 +56,8 @@ def _history(cloud: Cloud) -> list[Route]:
 
 
 def _mlflow(cloud: Cloud) -> list[Route]:
+    """Return MLflow's routes; with ``notes["search_hides_metrics"]`` a search leaves metrics out."""
+
     def get(request: Request) -> Mapping[str, Any]:
         return {"run": _mlflow_run(cloud, _job(cloud, request.query_params["run_id"]))}
 
@@ -67,6 +69,9 @@ def _mlflow(cloud: Cloud) -> list[Route]:
         wanted = min(PAGE, int(asked.get("max_results") or PAGE))
         names, following = _page(_children(cloud, found["name"]), asked.get("page_token"), wanted)
         answer: Body = {"runs": [_mlflow_run(cloud, _job(cloud, name)) for name in names]}
+        if cloud.notes.get("search_hides_metrics"):
+            for run in answer["runs"]:
+                run["data"]["metrics"] = []
         return {**answer, "next_page_token": following} if following else answer
 
     return [

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from training.azure.job_views import JobView, State, Trial
 from training.azure.leaderboard import as_csv, differing, leaderboard, records
-from training.azure.trials import JobView, State, Trial
 from training.errors import AzureError, UsageError
 
 BEGAN = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)

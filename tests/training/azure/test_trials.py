@@ -1,8 +1,7 @@
 """A job and its trials, read over the real SDK and MLflow's protocol."""
 
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -10,23 +9,27 @@ import pytest
 from edge.azureml.cloud import read_cloud
 from edge.azureml.identity import Identity
 from edge.azureml.place import SharedRegistry, Workspace
-from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
-from tests.azure.simulation import DETECTION, MULTILABEL, Metric, Trial, automl_job, job_path, running_job, runs
+from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACE_PATH
+from tests.azure.simulation import (
+    DETECTION,
+    MULTILABEL,
+    Metric,
+    Run,
+    Trial,
+    automl_job,
+    job_path,
+    put_run,
+    running_job,
+    runs,
+)
 from tests.azure.standin import Cloud
 from training.azure.session import Session
 from training.azure.tracking import open_tracking
-from training.azure.trials import (
-    best_trial,
-    hyperparameters_of,
-    metric_of,
-    open_job,
-    smaller_is_better,
-    state_of,
-)
+from training.azure.trials import best_trial, open_job
 from training.errors import AzureError, AzureUnavailableError
 
 PLACE = Workspace(SUBSCRIPTION, RESOURCE_GROUP, WORKSPACE)
-MLFLOW = r"/mlflow/v1\.0/"
+MLFLOW = r"/mlflow/v2\.0/"
 
 
 @pytest.fixture
@@ -92,7 +95,32 @@ def test_a_job_is_seen_as_it_goes_on(azure: Cloud, session: Session) -> None:
         ("running", [("running", 0.8)]),
         ("completed", [("completed", 0.8)]),
     ]
-    assert azure.wire.count("GET", "runs/get") == 1
+    assert [e.query for e in azure.wire.exchanges].count("run_id=line") == 1
+
+
+def test_metrics_that_the_search_leaves_out_are_asked_for_run_by_run(azure: Cloud, session: Session) -> None:
+    """Once of a trial that ended."""
+    running = running_job(azure, "line", trials=[trial(0, 0.8), trial(1, 0.7)], artifacts={})
+    azure.notes["search_hides_metrics"] = True
+    for _ in range(4):
+        running.advance()
+    with open_job(session, "line") as job:
+        for _ in range(3):
+            assert [(t.state, t.score) for t in job.view().trials] == [("completed", 0.8), ("running", 0.7)]
+    asked = [e.query for e in azure.wire.exchanges if e.path.endswith("runs/get")]
+    assert asked.count("run_id=line_HD_0") == 1
+    assert asked.count("run_id=line_HD_1") == 3
+
+
+@pytest.mark.parametrize("tail", ["", "/", "?"])
+@pytest.mark.parametrize("version", ["v1.0", "v2.0"])
+def test_a_tracking_address_may_look_differently(azure: Cloud, session: Session, version: str, tail: str) -> None:
+    """What is asked lies below what the workspace says."""
+    workspace = azure.resources.get(WORKSPACE_PATH)["properties"]
+    workspace["mlFlowTrackingUri"] = f"azureml://localhost:{azure.port}/mlflow/{version}{WORKSPACE_PATH}{tail}"
+    with open_tracking(session) as tracking, suppress(AzureError):
+        tracking.run("line")
+    assert azure.wire.exchanges[-1].path == f"/mlflow/{version}{WORKSPACE_PATH}/api/2.0/mlflow/runs/get"
 
 
 def test_a_job_that_run_history_does_not_know_yet_waits(azure: Cloud, session: Session) -> None:
@@ -115,6 +143,47 @@ def test_without_metrics_the_sdks_list_of_trials_remains(azure: Cloud, session: 
     assert view.trials[3].score is None
     assert view.note is not None
     assert view.note.startswith("metrics cannot be read: asking for the metrics of line: ")
+
+
+def test_without_a_search_the_sdks_list_is_asked_for_run_by_run(azure: Cloud, session: Session) -> None:
+    """Metrics come all the same, once of a trial that ended."""
+    automl_job(azure, "line", trials=[trial(n, n / 100) for n in range(3)], artifacts={})
+    azure.wire.break_(r"POST .*runs/search", 400)
+    with open_job(session, "line") as job:
+        for _ in range(2):
+            view = job.view()
+            assert [t.score for t in view.trials] == [0.0, 0.01, 0.02]
+            assert view.note is None
+    assert [e.query for e in azure.wire.exchanges].count("run_id=line_HD_1") == 1
+
+
+def test_a_job_whose_sweep_is_not_there_yet_has_no_trials(azure: Cloud, session: Session) -> None:
+    """AutoML looks at the data first."""
+    automl_job(azure, "line", trials=[], status="Running", artifacts={})
+    with open_job(session, "line") as job:
+        view = job.view()
+    assert (view.state, view.trials, view.note) == ("running", (), None)
+
+
+def test_trials_may_lie_directly_below_the_job(azure: Cloud, session: Session) -> None:
+    """Those with hyperparameters, or called after the job; what prepares the job is none of them."""
+    automl_job(azure, "line", trials=[], artifacts={})
+    command = {"jobType": "Command", "status": "Completed", "command": "", "environmentId": "azureml:automl:1"}
+    for name, tags in (("line_setup", {}), ("line_0", {}), ("other", {"hyperparameters": "{}"})):
+        put_run(azure, name, {**command, "tags": tags}, Run("line"))
+    with open_job(session, "line") as job:
+        assert [t.name for t in job.view().trials] == ["line_0", "other"]
+
+
+def test_the_steps_of_a_pipeline_are_its_trials(azure: Cloud, session: Session) -> None:
+    """They have states, and no score."""
+    pipeline = {"jobType": "Pipeline", "status": "Running", "jobs": {}, "inputs": {}, "settings": {}}
+    put_run(azure, "line", pipeline, Run())
+    put_run(azure, "step", {"jobType": "Command", "status": "Completed"}, Run("line"))
+    with open_job(session, "line") as job:
+        view = job.view()
+    assert (view.kind, view.state, view.metric, view.best) == ("pipeline", "running", None, None)
+    assert [(t.name, t.state, t.score) for t in view.trials] == [("step", "completed", None)]
 
 
 def test_azure_being_away_is_no_answer(azure: Cloud, session: Session) -> None:
@@ -194,61 +263,3 @@ def test_each_task_has_its_metric(azure: Cloud, session: Session, task: str, met
     with open_job(session, "line") as job:
         view = job.view()
     assert (view.metric, view.trials[0].score) == (metric, 0.4)
-
-
-@pytest.mark.parametrize(
-    ("word", "state"),
-    [
-        ("Queued", "waiting"),
-        ("SCHEDULED", "waiting"),
-        ("Running", "running"),
-        ("Finalizing", "running"),
-        ("CancelRequested", "running"),
-        ("something new", "running"),
-        ("FINISHED", "completed"),
-        ("KILLED", "cancelled"),
-        ("Canceled", "cancelled"),
-        ("FAILED", "failed"),
-    ],
-)
-def test_words_for_states(word: str, state: str) -> None:
-    """Azure's and MLflow's words mean one of five."""
-    assert state_of(word) == state
-
-
-@pytest.mark.parametrize(
-    ("tag", "flat"),
-    [
-        (
-            {"model": {"model_name": "vits16r224", "layers_to_freeze": 2}, "seed": 1},
-            ["model_name", "layers_to_freeze", "seed"],
-        ),
-        ({"learning_rate": 0.1}, ["learning_rate"]),
-        ([], []),
-    ],
-)
-def test_hyperparameters_are_flat(tag: object, flat: list[str]) -> None:
-    """AutoML keeps some a level deeper."""
-    assert list(hyperparameters_of({"hyperparameters": json.dumps(tag)})) == flat
-
-
-@pytest.mark.parametrize("tags", [{}, {"hyperparameters": "{not json"}])
-def test_a_trial_may_tell_nothing(tags: Mapping[str, str]) -> None:
-    """Then it has no hyperparameters."""
-    assert hyperparameters_of(tags) == {}
-
-
-def test_which_metrics_shall_be_low() -> None:
-    """Losses and errors."""
-    assert [m for m in ("accuracy", "log_loss", "AUC_weighted", "norm_macro_error", "mae") if smaller_is_better(m)] == [
-        "log_loss",
-        "norm_macro_error",
-        "mae",
-    ]
-
-
-def test_a_metric_is_found_whatever_its_capitals() -> None:
-    """And one that is not a number is none."""
-    assert metric_of({"AUC_weighted": 0.5}, "auc_weighted") == 0.5
-    assert metric_of({"log_loss": float("nan")}, "log_loss") is None
-    assert metric_of({}, "accuracy") is None

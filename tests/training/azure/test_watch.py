@@ -13,9 +13,9 @@ from edge.azureml.place import Workspace
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
 from tests.azure.simulation import RunningJob, Trial, automl_job, running_job
 from tests.azure.standin import Cloud
+from training.azure.job_views import JobView
+from training.azure.job_views import Trial as Tried
 from training.azure.session import Session
-from training.azure.trials import JobView
-from training.azure.trials import Trial as Tried
 from training.azure.watch import SIGNED_OUT_S, Back, Lost, News, Pace, Seen, TimedOut, changed_trials, follow
 from training.errors import AzureError, AzureUnavailableError
 

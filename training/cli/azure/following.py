@@ -12,8 +12,8 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from training.azure.job_views import JobView, Trial, metric_of
 from training.azure.leaderboard import Row, leaderboard
-from training.azure.trials import JobView, Trial, metric_of
 from training.azure.watch import Back, Lost, News, Seen, TimedOut, changed_trials
 from training.cli.azure.trials import board_view, figure, headline, setting, short
 

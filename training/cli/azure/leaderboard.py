@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from training.azure.job_views import MODEL, smaller_is_better
 from training.azure.leaderboard import Leaderboard, Row, as_csv, records
 from training.azure.leaderboard import leaderboard as ranked
 from training.azure.session import Session
-from training.azure.trials import MODEL, open_job, smaller_is_better
+from training.azure.trials import open_job
 from training.cli.azure.options import session_options
 from training.cli.azure.trials import board_view, short
 from training.cli.options import json_option

@@ -8,8 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from training.azure.job_views import JobView, State, Trial
 from training.azure.leaderboard import Leaderboard, Row
-from training.azure.trials import JobView, State, Trial
 
 GAP = 2
 HEAD_WIDTH = 10

@@ -9,7 +9,7 @@ import click
 import pytest
 from rich.console import Console
 
-from training.azure.trials import JobView, State, Trial
+from training.azure.job_views import JobView, State, Trial
 from training.azure.watch import Back, Lost, News, Seen, TimedOut
 from training.cli.azure.following import Duration, LiveTable, last_words, outcome, showing, span
 

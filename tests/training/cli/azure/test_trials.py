@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from training.azure.job_views import JobView, State, Trial
 from training.azure.leaderboard import leaderboard
-from training.azure.trials import JobView, State, Trial
 from training.cli.azure.trials import Column, board_view, broken, figure, fitting, headline, setting, short
 
 

@@ -1,0 +1,66 @@
+"""What Azure's words, tags and metrics mean."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from training.azure.job_views import hyperparameters_of, metric_of, smaller_is_better, state_of
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("Queued", "waiting"),
+        ("SCHEDULED", "waiting"),
+        ("Running", "running"),
+        ("Finalizing", "running"),
+        ("CancelRequested", "running"),
+        ("something new", "running"),
+        ("FINISHED", "completed"),
+        ("KILLED", "cancelled"),
+        ("Canceled", "cancelled"),
+        ("FAILED", "failed"),
+    ],
+)
+def test_words_for_states(word: str, state: str) -> None:
+    """Azure's and MLflow's words mean one of five."""
+    assert state_of(word) == state
+
+
+@pytest.mark.parametrize(
+    ("tag", "flat"),
+    [
+        (
+            {"model": {"model_name": "vits16r224", "layers_to_freeze": 2}, "seed": 1},
+            ["model_name", "layers_to_freeze", "seed"],
+        ),
+        ({"learning_rate": 0.1}, ["learning_rate"]),
+        ([], []),
+    ],
+)
+def test_hyperparameters_are_flat(tag: object, flat: list[str]) -> None:
+    """AutoML keeps some a level deeper."""
+    assert list(hyperparameters_of({"hyperparameters": json.dumps(tag)})) == flat
+
+
+@pytest.mark.parametrize("tags", [{}, {"hyperparameters": "{not json"}])
+def test_a_trial_may_tell_nothing(tags: Mapping[str, str]) -> None:
+    """Then it has no hyperparameters."""
+    assert hyperparameters_of(tags) == {}
+
+
+def test_which_metrics_shall_be_low() -> None:
+    """Losses and errors."""
+    assert [m for m in ("accuracy", "log_loss", "AUC_weighted", "norm_macro_error", "mae") if smaller_is_better(m)] == [
+        "log_loss",
+        "norm_macro_error",
+        "mae",
+    ]
+
+
+def test_a_metric_is_found_whatever_its_capitals() -> None:
+    """And one that is not a number is none."""
+    assert metric_of({"AUC_weighted": 0.5}, "auc_weighted") == 0.5
+    assert metric_of({"log_loss": float("nan")}, "log_loss") is None
+    assert metric_of({}, "accuracy") is None
