@@ -1,5 +1,6 @@
 """An open door to a workspace or a shared registry: the SDK's client, and the credential for what it cannot do."""
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,7 @@ def connect(
 
     from edge.azureml.waiting import Transport  # noqa: PLC0415 - the same
 
+    _hush()
     times = {"connection_timeout": min(timeout_s, 10.0), "read_timeout": timeout_s}
     credential = rehearsal.credential if rehearsal else make_credential(identity, cloud)
     transport = rehearsal.transport if rehearsal else Transport(**times)
@@ -76,6 +78,18 @@ def connect(
     else:
         client = MLClient(credential, registry_name=place.name, **options)
     return Connection(place, cloud, credential, client, transport)
+
+
+def _hush() -> None:
+    """Keep the SDK's loggers, which it has given handlers of their own, from talking on standard error.
+
+    What they say below an error is of no use to who runs a command: that something is experimental, that a name was
+    put in small letters, that an endpoint is there.
+    """
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith("azure.ai.ml")]:
+        logger = logging.getLogger(name)
+        if logger.level in (logging.NOTSET, logging.INFO, logging.WARNING):
+            logger.setLevel(logging.ERROR)
 
 
 def _cloud_options(cloud: Cloud) -> dict[str, Any]:

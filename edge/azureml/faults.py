@@ -271,7 +271,19 @@ def _seconds(text: str, now: datetime) -> float | None:
 
 def _said(error: BaseException) -> str:
     """Return an error's first line; of the SDK's long lists what is wrong, not the heading above it."""
+    listed = _listed(str(error))
+    if listed:
+        return listed
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     wrong = [line for line in lines if line.startswith("(x) ")]
     # azure.core writes the code in front, in brackets
     return re.sub(r"^\(\w+\) ", "", (wrong or lines)[0]) if lines else type(error).__name__
+
+
+def _listed(text: str) -> str:
+    """Return what is wrong, where the SDK says it as JSON: ``{"errors": [{"path": …, "message": …}, …]}``."""
+    try:
+        errors = json.loads(text)["errors"]
+        return "; ".join(f"{error.get('path') or 'it'}: {error['message']}" for error in errors)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ""

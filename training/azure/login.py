@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -109,11 +109,15 @@ def person_of(token: str) -> Person:
 
 
 def check_login(session: Session, *, limit_s: float = LIMIT_S) -> Login:
-    """Sign in, look at the workspace, and try what the commands will want to do. Raises ConfigError."""
+    """Sign in, look at the workspace, and try what the commands will want to do. Raises UsageError, ConfigError."""
     place = session.place
     if not isinstance(place, Workspace):
         raise UsageError("login-check looks at a workspace; pass --workspace instead of --azure-registry")
-    session = replace(session, timeout_s=limit_s, retries=1)
+    with closing(replace(session, timeout_s=limit_s, retries=1)) as patient:
+        return _check(patient, place, limit_s)
+
+
+def _check(session: Session, place: Workspace, limit_s: float) -> Login:
     login = Login(session.identity.kind, place)
     kinds = CHAIN if session.identity.kind == "default" else (session.identity.kind,)
     with ThreadPoolExecutor(len(kinds)) as asked:
@@ -149,8 +153,8 @@ def _attempt(session: Session, kind: Kind, limit_s: float) -> Attempt:
 
     begun = time.monotonic()
     try:
-        credential = make_credential(replace(session.identity, kind=kind), session.cloud, limit_s=limit_s)
-        person = person_of(credential.get_token(session.cloud.management_scope).token)
+        with closing(make_credential(replace(session.identity, kind=kind), session.cloud, limit_s=limit_s)) as asked:
+            person = person_of(asked.get_token(session.cloud.management_scope).token)
     except (SdkError, ConfigError) as error:
         reason = _reason(error, kind)
         return Attempt(kind, time.monotonic() - begun, reason=reason)

@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
@@ -90,11 +90,10 @@ def test_the_sdk_sleeps_for_as_long_as_it_is_told(azure: Cloud, tmp_path: Path) 
     """edge.azureml.waiting.Transport gives such waits back to whoever asked."""
     cloud = read_cloud(str(azure.cloud_file(tmp_path)))
     place = Workspace(SUBSCRIPTION, RESOURCE_GROUP, WORKSPACE)
-    ours = connect(place, Identity("managed-identity"), cloud)
-    transport = Sleepless()
     where = (SUBSCRIPTION, RESOURCE_GROUP, WORKSPACE)
-    client = MLClient(ours.credential, *where, cloud=cloud.name, transport=transport, enable_telemetry=False)
     azure.wire.break_("GET .*/models/", 429, headers={"Retry-After": "3600"})
-    with pytest.raises(Exception, match="asked for by the test"):
-        client.models.get("surface", "1")
+    with closing(connect(place, Identity("managed-identity"), cloud)) as ours, Sleepless() as transport:
+        client = MLClient(ours.credential, *where, cloud=cloud.name, transport=transport, enable_telemetry=False)
+        with pytest.raises(Exception, match="asked for by the test"):
+            client.models.get("surface", "1")
     assert transport.slept == [3600.0, 3600.0, 3600.0]

@@ -3,7 +3,8 @@
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -34,11 +35,20 @@ DENIED = (
     "access was recently granted, please refresh your credentials."
 )
 Ask = Callable[[Connection], object]
+Connect = Callable[..., Connection]
 
 
-def connected(azure: Cloud, tmp_path: Path, **how: Any) -> Connection:
-    identity = how.pop("identity", MACHINE)
-    return connect(PLACE, identity, read_cloud(str(azure.cloud_file(tmp_path))), **{"retries": 0, **how})
+@pytest.fixture
+def connected(azure: Cloud, tmp_path: Path) -> Iterator[Connect]:
+    """Connect without retries, unless told otherwise; what was opened is closed."""
+    file = azure.cloud_file(tmp_path)
+    with ExitStack() as opened:
+
+        def make(cloud: AzureCloud | None = None, identity: Identity = MACHINE, **how: Any) -> Connection:
+            connection = connect(PLACE, identity, cloud or read_cloud(str(file)), **{"retries": 0, **how})
+            return opened.enter_context(closing(connection))
+
+        yield make
 
 
 def fault_of(act: Callable[[], object], what: str = "trying") -> Fault:
@@ -92,10 +102,10 @@ def first_model(connection: Connection) -> object:
         (400, "ValidationError", "name: too long", "400", "name: too long"),
     ],
 )  # fmt: skip
-def test_answers(azure: Cloud, tmp_path: Path, status: int, code: str, message: str, rule: str, words: str) -> None:
+def test_answers(azure: Cloud, connected: Connect, status: int, code: str, message: str, rule: str, words: str) -> None:
     """By Azure's code, by what the text says of quotas, by the status and the address."""
     azure.wire.break_("GET .*/models/", status, code=code, message=message)
-    fault = fault_of(lambda: model(connected(azure, tmp_path)))
+    fault = fault_of(lambda: model(connected()))
     assert fault.rule == rule
     assert words in fault.text
 
@@ -112,9 +122,9 @@ def test_answers(azure: Cloud, tmp_path: Path, status: int, code: str, message: 
         (lambda c: c.client.workspaces.get("lost"), "ResourceNotFound"),
     ],
 )
-def test_what_is_not_there_is_named_by_its_kind(azure: Cloud, tmp_path: Path, ask: Ask, rule: str) -> None:
+def test_what_is_not_there_is_named_by_its_kind(connected: Connect, ask: Ask, rule: str) -> None:
     """Azure's own text does not always say what was looked for."""
-    assert fault_of(lambda: ask(connected(azure, tmp_path))).rule == rule
+    assert fault_of(lambda: ask(connected())).rule == rule
 
 
 @pytest.mark.parametrize(
@@ -129,12 +139,12 @@ def test_what_is_not_there_is_named_by_its_kind(azure: Cloud, tmp_path: Path, as
         ("Microsoft.Compute/virtualMachines/write", "Contributor"),
     ],
 )
-def test_a_missing_right_names_who_what_and_the_role(azure: Cloud, tmp_path: Path, action: str, role: str) -> None:
+def test_a_missing_right_names_who_what_and_the_role(azure: Cloud, connected: Connect, action: str, role: str) -> None:
     """Who, which action, which role to give."""
     assert role_for(action) == role
     text = DENIED.replace("Microsoft.MachineLearningServices/workspaces/{action}", action)
     azure.wire.break_("GET .*/models/", 403, code="AuthorizationFailed", message=text)
-    fault = fault_of(lambda: model(connected(azure, tmp_path)))
+    fault = fault_of(lambda: model(connected()))
     assert f"eva@plant.example may not {action}" in fault.text
     assert f"give it the role {role}" in fault.text
 
@@ -149,12 +159,12 @@ def test_a_missing_right_names_who_what_and_the_role(azure: Cloud, tmp_path: Pat
         ("PublicAccessNotPermitted", "by key or by identity"),
     ],
 )
-def test_refusals_of_the_storage_account(azure: Cloud, tmp_path: Path, code: str, words: str) -> None:
+def test_refusals_of_the_storage_account(azure: Cloud, connected: Connect, code: str, words: str) -> None:
     """Storage has codes of its own, in a header."""
     refuse_blobs(azure, code)
 
     def listing() -> None:
-        with open_datastore(connected(azure, tmp_path), "workspaceblobstore") as container:
+        with open_datastore(connected(), "workspaceblobstore") as container:
             container.files("models")
 
     fault = fault_of(listing)
@@ -162,19 +172,19 @@ def test_refusals_of_the_storage_account(azure: Cloud, tmp_path: Path, code: str
     assert words in fault.text
 
 
-def test_files_and_containers_that_are_gone(azure: Cloud, tmp_path: Path) -> None:
+def test_files_and_containers_that_are_gone(azure: Cloud, connected: Connect) -> None:
     """The real storage's answers."""
     azure.blobs.write({"there/a": b"a"})
-    with open_datastore(connected(azure, tmp_path), "workspaceblobstore") as container:
+    with open_datastore(connected(), "workspaceblobstore") as container:
         assert fault_of(lambda: list(container.chunks("there/b"))).rule == "BlobNotFound"
 
 
 @pytest.mark.parametrize("code", ["AADSTS7000215", "AADSTS7000222", "AADSTS700027", "AADSTS700016", "AADSTS90002"])
-def test_entra_ids_codes_say_what_is_wrong_with_the_identity(azure: Cloud, tmp_path: Path, code: str) -> None:
+def test_entra_ids_codes_say_what_is_wrong_with_the_identity(azure: Cloud, connected: Connect, code: str) -> None:
     """Each has its own remedy; the secret is not shown."""
     azure.notes["refuse_sign_in"] = code
     identity = Identity("secret", TENANT, "33333333-3333-3333-3333-333333333333", secret="s3cret")
-    fault = fault_of(lambda: model(connected(azure, tmp_path, identity=identity)))
+    fault = fault_of(lambda: model(connected(identity=identity)))
     assert (fault.kind, fault.rule) == ("signed-out", code)
     assert "s3cret" not in fault.text
 
@@ -194,54 +204,54 @@ def http_date(seconds: float) -> str:
     ],
 )
 def test_azures_wish_to_wait_is_told(
-    azure: Cloud, tmp_path: Path, headers: dict[str, str], seconds: float | None
+    azure: Cloud, connected: Connect, headers: dict[str, str], seconds: float | None
 ) -> None:
     """In seconds, as a date, in milliseconds."""
     azure.wire.break_("GET .*/models/", 429, headers=headers)
-    fault = fault_of(lambda: model(connected(azure, tmp_path)))
+    fault = fault_of(lambda: model(connected()))
     assert (fault.kind, fault.passes) == ("throttled", True)
     assert fault.retry_after_s == (None if seconds is None else pytest.approx(seconds, abs=15.0 if seconds > 60 else 1))
 
 
-def test_a_long_wait_is_left_to_whoever_asked(azure: Cloud, tmp_path: Path) -> None:
+def test_a_long_wait_is_left_to_whoever_asked(azure: Cloud, connected: Connect) -> None:
     """The SDK would sleep for an hour; a short wait it sleeps through, and goes on."""
     azure.wire.break_("GET .*/models/", 429, headers={"Retry-After": "3600"})
     begun = time.monotonic()
-    fault = fault_of(lambda: model(connected(azure, tmp_path, retries=3)))
+    fault = fault_of(lambda: model(connected(retries=3)))
     assert time.monotonic() - begun < 5
     assert (fault.rule, fault.retry_after_s) == ("429", 3600.0)
     azure.wire.mend()
     azure.wire.break_("GET .*/models/", 429, headers={"Retry-After": "1"}, times=1)
-    assert first_model(connected(azure, tmp_path, retries=3)) is None
+    assert first_model(connected(retries=3)) is None
 
 
-def test_an_arm_that_never_answers_is_given_up(azure: Cloud, tmp_path: Path) -> None:
+def test_an_arm_that_never_answers_is_given_up(azure: Cloud, connected: Connect) -> None:
     """Asked twice at most, whatever number of retries is allowed."""
     azure.wire.break_("GET .*/models/", hang_s=30)
     begun = time.monotonic()
-    fault = fault_of(lambda: model(connected(azure, tmp_path, retries=3, timeout_s=0.3)))
+    fault = fault_of(lambda: model(connected(retries=3, timeout_s=0.3)))
     azure.wire.mend()
     assert 0.6 <= time.monotonic() - begun < 3
     assert (fault.kind, fault.rule) == ("unreachable", "time-out")
 
 
-def elsewhere(azure: Cloud, manager: str) -> Connection:
-    cloud = AzureCloud(f"At{abs(hash(manager))}", {**azure.metadata, "resource_manager": manager})
-    return connect(PLACE, MACHINE, cloud, retries=0, timeout_s=2)
+def at(azure: Cloud, manager: str) -> AzureCloud:
+    """Return a cloud whose control plane is elsewhere."""
+    return AzureCloud(f"At{abs(hash(manager))}", {**azure.metadata, "resource_manager": manager})
 
 
 def test_names_ports_and_certificates_that_lead_nowhere(
-    azure: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    azure: Cloud, connected: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each has its own remedy; all of them may pass."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         closed = f"https://127.0.0.1:{unused.getsockname()[1]}"
-        assert fault_of(lambda: model(elsewhere(azure, closed))).rule == "connection refused"
-    nowhere = fault_of(lambda: model(elsewhere(azure, "https://nowhere.invalid")))
+        assert fault_of(lambda: model(connected(at(azure, closed), timeout_s=2))).rule == "connection refused"
+    nowhere = fault_of(lambda: model(connected(at(azure, "https://nowhere.invalid"), timeout_s=2)))
     assert (nowhere.rule, nowhere.passes) == ("DNS", True)
     monkeypatch.setenv("IDENTITY_ENDPOINT", "http://127.0.0.1:1/msi/token")
-    untrusting = connected(azure, tmp_path, identity=Identity("secret", TENANT, "4" * 8, secret="s"))
+    untrusting = connected(identity=Identity("secret", TENANT, "4" * 8, secret="s"))
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     untrusted = fault_of(lambda: model(untrusting))
     assert (untrusted.kind, untrusted.rule) == ("unreachable", "TLS")
@@ -258,24 +268,26 @@ def test_errors_of_the_sdk_itself() -> None:
     assert fault_of(lambda: raising(wrong)).kind == "refused"
     listed = MlException("\n\n1) One or more fields are invalid\n\nDetails:\n\n(x) compute: Unknown field.\n", "-")
     assert "(compute: Unknown field)" in fault_of(lambda: raising(listed)).text
+    as_json = MlException('{"result": "Failed", "errors": [{"message": "Not a name.", "path": "jobs.a"}]}', "-")
+    assert "(jobs.a: Not a name)" in fault_of(lambda: raising(as_json)).text
     ended = JobException("Exception :\n {}", "-")
     assert fault_of(lambda: raising(ended)).rule == "JobException"
 
 
-def test_what_the_sdk_only_wraps_is_explained_by_what_is_inside(azure: Cloud, tmp_path: Path) -> None:
+def test_what_the_sdk_only_wraps_is_explained_by_what_is_inside(azure: Cloud, connected: Connect) -> None:
     """The SDK wraps the storage's answers in errors of its own."""
     azure.wire.break_("GET .*/models/", 403, code="AuthorizationFailed", message=DENIED.format(action="jobs/write"))
 
     def wrapped() -> None:
         try:
-            model(connected(azure, tmp_path))
+            model(connected())
         except Exception as error:
             raise MlException("Saving blob with prefix x was unsuccessful.", "-") from error
 
     assert fault_of(wrapped).rule == "AuthorizationFailed"
 
 
-def test_what_the_sdk_throws_by_mistake_is_called_a_defect(azure: Cloud, tmp_path: Path) -> None:
+def test_what_the_sdk_throws_by_mistake_is_called_a_defect(azure: Cloud, connected: Connect) -> None:
     """Told by the frames that it came through; the same error of our own code stays what it is."""
     thrown = fault_of(
         lambda: automl.image_classification(training_data=None, target_column_name="l", primary_metric="X")
@@ -283,16 +295,16 @@ def test_what_the_sdk_throws_by_mistake_is_called_a_defect(azure: Cloud, tmp_pat
     assert thrown.rule == "a defect of the SDK"
     assert thrown.text.startswith("trying: azure-ai-ml failed on its own (KeyError: 'X')")
     azure.wire.break_("GET .*/models/", 429, headers={"Retry-After": "soon"})
-    garbled = fault_of(lambda: model(connected(azure, tmp_path, retries=1)))
+    garbled = fault_of(lambda: model(connected(retries=1)))
     assert "ValueError: Invalid HTTP date" in garbled.text
     assert explain(KeyError("ours"), "trying") is None
     with pytest.raises(KeyError), azure_errors("trying", lambda fault: OSError(fault.text)):
         raising(KeyError("ours"))
 
 
-def test_a_networks_own_page_is_not_taken_for_azure(azure: Cloud) -> None:
+def test_a_networks_own_page_is_not_taken_for_azure(azure: Cloud, connected: Connect) -> None:
     """A network that wants to be signed in to answers anything with 200 and a page."""
-    fault = fault_of(lambda: model(elsewhere(azure, f"{azure.url}/page")))
+    fault = fault_of(lambda: model(connected(at(azure, f"{azure.url}/page"), timeout_s=2)))
     assert (fault.kind, fault.rule) == ("unreachable", "no JSON")
 
 

@@ -6,10 +6,12 @@ import logging
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -18,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from edge.azureml.cloud import Cloud as AzureCloud
 from edge.azureml.cloud import read_cloud
 from edge.azureml.faults import explain
-from edge.azureml.identity import KINDS, Identity, Kind, make_credential, within
+from edge.azureml.identity import KINDS, LIMIT_S, Identity, Kind, make_credential, within
 from edge.errors import ConfigError
 from tests.azure.arm import TENANT
 from tests.azure.routes.identity import token
@@ -31,6 +33,12 @@ SCOPE = "https://management.example/.default"
 @pytest.fixture
 def cloud(azure: Cloud, tmp_path: Path) -> AzureCloud:
     return read_cloud(str(azure.cloud_file(tmp_path)))
+
+
+def ask(identity: Identity, cloud: AzureCloud, limit_s: float = LIMIT_S) -> AccessToken:
+    """Return a token, and close what was opened for it."""
+    with closing(make_credential(identity, cloud, limit_s=limit_s)) as credential:
+        return credential.get_token(SCOPE)
 
 
 @pytest.fixture
@@ -92,8 +100,8 @@ def az_answer(audience: str = "https://management.example") -> str:
 def test_a_secret_and_a_certificate_sign_in(azure: Cloud, cloud: AzureCloud, certificate: Path) -> None:
     """The certificate's key signs an assertion; it does not travel, and no secret does."""
     identity = Identity("secret", TENANT, CLIENT, secret="s3cret")
-    assert audience_of(make_credential(identity, cloud).get_token(SCOPE).token) == "https://management.example"
-    make_credential(Identity("certificate", TENANT, CLIENT, certificate), cloud).get_token(SCOPE)
+    assert audience_of(ask(identity, cloud).token) == "https://management.example"
+    ask(Identity("certificate", TENANT, CLIENT, certificate), cloud)
     by_secret, by_certificate = azure.notes["sign-ins"]
     assert (by_secret["client_id"], by_secret["client_secret"]) == (CLIENT, "s3cret")
     assert by_certificate["client_assertion_type"].endswith("jwt-bearer")
@@ -104,7 +112,7 @@ def test_a_secret_and_a_certificate_sign_in(azure: Cloud, cloud: AzureCloud, cer
 @pytest.mark.parametrize("kind", ["managed-identity", "default"])
 def test_the_machines_own_identity_signs_in(azure: Cloud, cloud: AzureCloud, kind: Kind) -> None:
     """Also where nothing is named."""
-    assert make_credential(Identity(kind), cloud).get_token(SCOPE).expires_on > 0
+    assert ask(Identity(kind), cloud).expires_on > 0
     assert azure.wire.count("GET", "/msi/token") == 1
 
 
@@ -116,7 +124,7 @@ def test_the_environment_signs_in(
     monkeypatch.setenv("AZURE_TENANT_ID", TENANT)
     monkeypatch.setenv("AZURE_CLIENT_ID", CLIENT)
     monkeypatch.setenv("AZURE_CLIENT_CERTIFICATE_PATH", str(certificate))
-    make_credential(Identity(kind), cloud).get_token(SCOPE)
+    ask(Identity(kind), cloud)
     assert "client_assertion" in azure.notes["sign-ins"][0]
     assert azure.wire.count("GET", "/msi/token") == 0
 
@@ -128,14 +136,14 @@ def test_a_workload_signs_in_with_the_token_of_its_cluster(
     file = tmp_path / "federated"
     file.write_text("from-the-cluster")
     monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(file))
-    make_credential(Identity("workload-identity", TENANT, CLIENT), cloud).get_token(SCOPE)
+    ask(Identity("workload-identity", TENANT, CLIENT), cloud)
     assert azure.notes["sign-ins"][0]["client_assertion"] == "from-the-cluster"
 
 
 def test_az_signs_in(cloud: AzureCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The program is asked for the resource and the tenant; it may take its time, but not for ever."""
     az_program(tmp_path, f"echo \"$@\" > {tmp_path}/asked; cat <<'END'\n{az_answer()}\nEND", monkeypatch)
-    found = make_credential(Identity("az-cli", TENANT), cloud).get_token(SCOPE)
+    found = ask(Identity("az-cli", TENANT), cloud)
     assert audience_of(found.token) == "https://management.example"
     asked = (tmp_path / "asked").read_text().split()
     assert asked[:2] == ["account", "get-access-token"]
@@ -148,7 +156,7 @@ def test_az_that_nobody_signed_in_to_says_so(
     """Its own advice comes through."""
     az_program(tmp_path, "echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1", monkeypatch)
     with pytest.raises(ClientAuthenticationError) as raised:
-        make_credential(Identity("az-cli"), cloud).get_token(SCOPE)
+        ask(Identity("az-cli"), cloud)
     fault = explain(raised.value, "signing in")
     assert fault is not None
     assert (fault.kind, fault.rule) == ("signed-out", "no identity")
@@ -185,10 +193,9 @@ def test_a_chain_that_the_environment_forbids_is_an_error_of_the_configuration(
 def test_an_endpoint_that_never_answers_is_given_up(azure: Cloud, cloud: AzureCloud, kind: Kind) -> None:
     """After the limit, not after the SDK's; the SDK does not try again, and it counts as out of reach."""
     azure.wire.break_("/oauth2/v2.0/token|/msi/token", hang_s=30)
-    credential = make_credential(Identity(kind, TENANT, CLIENT, secret="s"), cloud, limit_s=0.5)
     begun = time.monotonic()
     with pytest.raises(ClientAuthenticationError, match=f"'{kind}' gave no token within 0.5 s") as raised:
-        credential.get_token(SCOPE)
+        ask(Identity(kind, TENANT, CLIENT, secret="s"), cloud, limit_s=0.5)
     assert time.monotonic() - begun < 1.5
     fault = explain(raised.value, "signing in")
     assert fault is not None
@@ -206,7 +213,7 @@ def test_a_metadata_service_that_accepts_and_is_silent_is_given_up(
     monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", f"http://127.0.0.1:{silent}")
     begun = time.monotonic()
     with pytest.raises(ClientAuthenticationError):
-        make_credential(Identity("managed-identity"), cloud, limit_s=0.5).get_token(SCOPE)
+        ask(Identity("managed-identity"), cloud, limit_s=0.5)
     assert time.monotonic() - begun < 1.5
     with socket.create_connection(("127.0.0.1", silent)):
         pass
@@ -215,9 +222,9 @@ def test_a_metadata_service_that_accepts_and_is_silent_is_given_up(
 def test_an_authority_without_a_name_is_out_of_reach(azure: Cloud) -> None:
     """A name that does not resolve is no wrong password."""
     endpoints = {**azure.metadata, "active_directory": "https://nowhere.invalid"}
-    credential = make_credential(Identity("secret", TENANT, CLIENT, secret="s"), AzureCloud("Nowhere", endpoints))
+    identity = Identity("secret", TENANT, CLIENT, secret="s")
     with pytest.raises(ClientAuthenticationError) as raised:
-        credential.get_token(SCOPE)
+        ask(identity, AzureCloud("Nowhere", endpoints))
     fault = explain(raised.value, "signing in")
     assert fault is not None
     assert (fault.kind, fault.rule) == ("unreachable", "DNS")
@@ -227,7 +234,7 @@ def test_failures_do_not_flood_the_log(azure: Cloud, cloud: AzureCloud, caplog: 
     """The SDK writes a page for each failure; the error says it in a line."""
     azure.wire.break_("/msi/token", 500)
     with caplog.at_level(logging.WARNING), pytest.raises(ClientAuthenticationError) as raised:
-        make_credential(Identity(), cloud).get_token(SCOPE)
+        ask(Identity(), cloud)
     assert [record for record in caplog.records if record.name.startswith(("azure.identity", "msal"))] == []
     fault = explain(raised.value, "signing in")
     assert fault is not None

@@ -111,6 +111,7 @@ def test_a_control_plane_that_never_answers_is_given_up(azure: Cloud, tmp_path: 
     login = check_login(session, limit_s=0.5)
     took = time.monotonic() - begun
     azure.wire.mend()
+    session.close()
     assert 1.0 <= took < 5.0
     assert (login.person is not None, login.is_well, login.stores) == (True, False, [])
     (problem,) = login.problems
@@ -127,6 +128,7 @@ def test_identities_that_never_answer_are_given_up_side_by_side(azure: Cloud, tm
     login = check_login(session, limit_s=0.5)
     took = time.monotonic() - begun
     azure.wire.mend()
+    session.close()
     assert took < 3.0
     reasons = {attempt.credential: attempt.reason for attempt in login.attempts}
     assert "gave no token within 0.5 s" in reasons["managed-identity"]

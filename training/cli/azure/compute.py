@@ -133,11 +133,12 @@ def _said(ensured: Ensured) -> str:
 
 
 def _table(found: list[Compute]) -> Table:
-    table = Table("name", "kind", "size", "nodes", "idle", "priority", "state", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "size", "nodes", "priority", "state"):
+        table.add_column(heading, overflow="fold")
     for one in found:
-        idle = "" if one.idle_s is None else f"{one.idle_s} s"
         state = f"{one.state}: {one.error}" if one.error else one.state
-        table.add_row(one.name, one.kind, one.size or "", _nodes(one), idle, _priority(one), state)
+        table.add_row(one.name, one.size or one.kind, _nodes(one), _priority(one), state)
     return table
 
 

@@ -127,6 +127,7 @@ def test_computes_are_listed_and_shown(azure: Cloud, tmp_path: Path) -> None:
     assert max(map(len, listed.stdout.splitlines())) <= 80
     assert listed.stdout.count("Succeeded") == 2
     assert "kubernetes" in listed.stdout
+    assert "Standard_NC4as_T4_v3" in listed.stdout
     shown = run(azure, tmp_path, "compute", "show", "gpu")
     assert "0 to 4" in shown.stdout
     names = [one["name"] for one in json.loads(run(azure, tmp_path, "compute", "list", "--json").stdout)]

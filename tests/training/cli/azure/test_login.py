@@ -133,12 +133,16 @@ def test_what_cannot_be_found_out_is_a_problem_and_the_rest_goes_on(
     assert any(words in problem for problem in told["problems"]), told
 
 
-def test_standard_error_stays_empty_where_nothing_fails(azure: Cloud, tmp_path: Path) -> None:
+def test_standard_error_holds_our_line_and_nothing_of_the_sdks(azure: Cloud, tmp_path: Path) -> None:
     """As a program of its own, where the SDK's log would show."""
+    azure.wire.break_("GET .*/workspaceartifactstore$", 400, code="UserError", message="Strange.")
     where = ["--subscription", SUBSCRIPTION, "--resource-group", RESOURCE_GROUP, "--workspace", WORKSPACE]
     words = ["azure", "login-check", "--cloud", str(azure.cloud_file(tmp_path)), *where]
     result = subprocess.run(
         [sys.executable, "-m", "training.cli", *words], check=False, capture_output=True, text=True, timeout=60
     )
-    assert result.returncode == 0, result.stdout
-    assert result.stderr == ""
+    assert result.returncode == 1, result.stdout
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(
+        "error: opening the datastore workspaceartifactstore: Azure finds the request wrong (Strange)"
+    )
