@@ -15,7 +15,7 @@ def routes(cloud: Cloud) -> list[Route]:
     def accepted(path: str, properties: Body) -> Body:
         versions = path.rsplit("/", 1)[0]
         kind = properties.get("dataType")
-        if kind not in KINDS or not str(properties.get("dataUri", "")).startswith("azureml://subscriptions/"):
+        if kind not in KINDS or not properties.get("dataUri"):
             raise ArmError(400, "ValidationError", "dataType and dataUri are not those of a data asset")
         if any(body["properties"]["dataType"] != kind for body in cloud.resources.below(versions)):
             raise ArmError(400, "UserError", "Data type of a data asset cannot be changed")
