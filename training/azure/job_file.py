@@ -128,11 +128,10 @@ class JobFile(Section):
     """A whole job file."""
 
     task: Task
-    """`image-classification`, `image-classification-multilabel`, `image-object-detection` or
-    `image-instance-segmentation`."""
+    """What the model shall tell of a picture."""
     training_data: Name | None = None
-    """`azureml:NAME:VERSION`, `azureml:NAME@latest`, or a folder with an `MLTable`, seen from the job file. A pipeline
-    fills it in."""
+    """`azureml:NAME:VERSION`, `azureml:NAME@latest`, or a folder with an `MLTable`, seen from the job file.
+    Required, but for a pipeline, which fills it in."""
     validation_data: Name | None = None
     """The same, for validation."""
     validation_data_size: float | None = Field(default=None, gt=0, lt=1)
@@ -156,17 +155,17 @@ class JobFile(Section):
     primary_metric: str | None = None
     """What the best trial is best by. The service takes one for each task, and it is the default."""
     identity: JobIdentity | None = None
-    """`[identity]`"""
+    """`[identity]`: as who the job reads its data."""
     environment_variables: dict[str, str] = Field(default_factory=dict)
     """`[environment_variables]` of the job. Whoever can see the job can read them: no place for secrets."""
     node_count_per_trial: int | None = Field(default=None, ge=1, le=100)
     """Machines that train one trial together, of a cluster that has as many."""
     limits: Limits = Limits()
-    """`[limits]`"""
+    """`[limits]`: how much work, and how long."""
     model: dict[str, Any] = Field(default_factory=dict)
     """`[model]`: `model_name` and fixed hyperparameters."""
     sweep: Sweep | None = None
-    """`[sweep]`"""
+    """`[sweep]`: how hyperparameters are tried."""
 
     @property
     def metric(self) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from edge.azureml.connection import Rehearsal
@@ -158,9 +159,9 @@ def rehearse(session: Session, made: Any) -> Request:
     """Return the request that the SDK would send for a job. Nothing is asked of anybody. Raises AzureError."""
     from training.azure.rehearsal import HeldError, Nobody, Nowhere  # noqa: PLC0415 - over a second to import
 
-    rehearsing = dataclasses.replace(session, rehearsal=Rehearsal(Nobody(), Nowhere()))
+    nowhere = dataclasses.replace(session, rehearsal=Rehearsal(Nobody(), Nowhere()))
     try:
-        with rehearsing.asking("making the job"):
+        with closing(nowhere) as rehearsing, rehearsing.asking("making the job"):
             rehearsing.client.jobs.create_or_update(made)
     except HeldError as held:
         return Request(held.request.method, held.request.url, json.loads(held.request.body))

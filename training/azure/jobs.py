@@ -5,7 +5,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,8 +112,8 @@ def _send(session: Session, order: Order, name: str) -> Any:
 
 def _sent_after_all(session: Session, name: str, mark: str) -> Any | None:
     """Return the job whose answer got lost, known by its mark; None where it is not there, or nobody can say."""
-    with suppress(AzureError):
-        found = _find(dataclasses.replace(session, retries=min(session.retries, 1)), name)
+    with suppress(AzureError), closing(dataclasses.replace(session, retries=min(session.retries, 1))) as asking:
+        found = _find(asking, name)
         return found if found is not None and (found.properties or {}).get(MARK) == mark else None
     return None
 

@@ -38,7 +38,10 @@ def asked(body: Body) -> Body:
 
 
 class Jobs:
-    """What is asked about jobs. ``cloud.notes["lost_answers"]`` PUTs are done, and then answered by 500."""
+    """What is asked about jobs. ``cloud.notes["lost_answers"]`` PUTs are done, and then answered by 500.
+
+    ``cloud.notes["on_submit"]`` is told the name of each new job.
+    """
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -55,6 +58,8 @@ class Jobs:
         if known and asked(known["properties"]) != asked(wanted):
             raise ArmError(409, "UserError", TAKEN)
         body = known or self._cloud.resources.put(path, made(path, wanted))
+        if not known and "on_submit" in self._cloud.notes:
+            self._cloud.notes["on_submit"](body["name"])
         if self._cloud.notes.get("lost_answers", 0):
             self._cloud.notes["lost_answers"] -= 1
             return arm_error(500, "InternalServerError", "the answer got lost")

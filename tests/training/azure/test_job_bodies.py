@@ -1,5 +1,6 @@
 """What goes over the wire for each task and each kind of job: the bodies that the stand-in got from the real SDK."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ def sent(azure: Cloud, tmp_path: Path) -> Any:
 
     def send(**changes: Any) -> dict[str, Any]:
         read = check_job(job(**changes), tmp_path / "job.toml", allow_no_onnx=True)
-        submit(session_of(azure, tmp_path), order_of(read, tmp_path, "run_1"))
+        with closing(session_of(azure, tmp_path)) as session:
+            submit(session, order_of(read, tmp_path, "run_1"))
         (body,) = azure.wire.bodies("PUT", "/jobs/run_1$")
         properties: dict[str, Any] = body["properties"]
         assert len(properties["properties"].pop("automl_edge.job_sha256")) == 64

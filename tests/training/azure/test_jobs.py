@@ -1,7 +1,7 @@
 """Submitting and canceling over the real SDK: what is checked first, and what holds when the network fails."""
 
-import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,16 @@ LINE = '{"image_url": "azureml://datastores/workspaceblobstore/paths/a.jpg", "la
 
 
 @pytest.fixture
-def session(azure: Cloud, tmp_path: Path) -> Session:
+def opened(azure: Cloud, tmp_path: Path) -> Iterator[Callable[..., Session]]:
+    """Sessions with other times or retries, closed in the end."""
     furnish_jobs(azure)
-    return session_of(azure, tmp_path)
+    with ExitStack() as stack:
+        yield lambda **how: stack.enter_context(closing(session_of(azure, tmp_path, **how)))
+
+
+@pytest.fixture
+def session(opened: Callable[..., Session]) -> Session:
+    return opened()
 
 
 @pytest.fixture
@@ -137,13 +144,13 @@ def test_a_passing_fault_is_tried_again(azure: Cloud, session: Session, order: A
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_fault_that_stays(azure: Cloud, session: Session, order: Any, status: int) -> None:
+def test_a_fault_that_stays(azure: Cloud, opened: Any, order: Any, status: int) -> None:
     """Azure is away: the same may work later. Nothing was started."""
     azure.wire.break_(PUT, status, headers={"Retry-After": "1"})
     with pytest.raises(
         AzureUnavailableError, match=r"submitting the job run_1.*again with --name run_1 cannot start a"
     ):
-        submit(dataclasses.replace(session, retries=0), order())
+        submit(opened(retries=0), order())
     assert azure.resources.below(f"{WORKSPACE_PATH}/jobs") == []
 
 
@@ -157,10 +164,10 @@ def test_a_refusal_is_final(azure: Cloud, session: Session, order: Any, status: 
     assert azure.wire.count("PUT", "/jobs/") == 1
 
 
-def test_a_job_whose_answer_got_lost_is_found_again(azure: Cloud, session: Session, order: Any) -> None:
+def test_a_job_whose_answer_got_lost_is_found_again(azure: Cloud, opened: Any, order: Any) -> None:
     """Azure has it, though it answered with an error: it is known by its mark, and no second one is started."""
     azure.notes["lost_answers"] = 9
-    done = submit(dataclasses.replace(session, retries=0), order())
+    done = submit(opened(retries=0), order())
     assert done.name == "run_1"
     assert azure.wire.count("PUT", "/jobs/") == 1
 
@@ -174,20 +181,20 @@ def test_another_one_s_job_of_that_name_is_not_taken_for_ours(azure: Cloud, sess
         submit(session, order())
 
 
-def test_an_answer_that_does_not_come(azure: Cloud, session: Session, order: Any) -> None:
+def test_an_answer_that_does_not_come(azure: Cloud, opened: Any, order: Any) -> None:
     """The request is sent again; the first, which arrives late, changes nothing."""
     azure.wire.break_(PUT, hang_s=3.0, times=1)
-    done = submit(dataclasses.replace(session, timeout_s=0.5), order())
+    done = submit(opened(timeout_s=0.5), order())
     assert done.name == "run_1"
     azure.wire.mend()
     assert len(azure.resources.below(f"{WORKSPACE_PATH}/jobs")) == 1
 
 
-def test_silence_ends(azure: Cloud, session: Session, order: Any) -> None:
+def test_silence_ends(azure: Cloud, opened: Any, order: Any) -> None:
     """Twice the time that an answer may take, and no more."""
     azure.wire.break_(PUT, 503, hang_s=5.0)
     with pytest.raises(AzureUnavailableError, match="submitting the job run_1"):
-        submit(dataclasses.replace(session, timeout_s=0.3), order())
+        submit(opened(timeout_s=0.3), order())
     assert azure.resources.below(f"{WORKSPACE_PATH}/jobs") == []
 
 

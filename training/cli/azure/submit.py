@@ -1,6 +1,5 @@
 """`automl-train azure submit`: from a job file to a job in Azure."""
 
-import importlib
 import json
 from pathlib import Path
 
@@ -49,7 +48,7 @@ def submit(
     else:
         _show(order.job, job)
     if watch:
-        context.exit(_follow(session, job.name))
+        context.exit(_follow(session, job.name, as_json=as_json))
 
 
 def _read(file: Path, name: str | None, *, allow_no_onnx: bool) -> Order:
@@ -92,8 +91,8 @@ def _trials(job: JobFile) -> str:
     return str(job.model.get("model_name") or f"{job.limits.max_trials}, chosen by AutoML (AutoMode)")
 
 
-def _follow(session: Session, name: str) -> int:
+def _follow(session: Session, name: str, *, as_json: bool) -> int:
     """Show the job until it ends and return the exit code."""
-    watch = importlib.import_module("training.cli.azure.watch")  # loads tables that else nobody needs
-    code: int = watch.follow(session, name)
-    return code
+    from training.cli.azure.watch import follow  # noqa: PLC0415 - loads tables that else nobody needs
+
+    return follow(session, name, as_json=as_json)

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
 from tests.azure.commands import run
 from tests.azure.orders import TRAINING, VALIDATION, furnish_jobs, job, write_job
+from tests.azure.simulation import finish
 from tests.azure.standin import Cloud
 
 SWEEP = {
@@ -44,6 +45,16 @@ def test_a_program_gets_json(azure: Cloud, tmp_path: Path) -> None:
     assert told["status"] == "NotStarted"
     assert (told["training_data"], told["validation_data"]) == (f"{TRAINING}:3", f"{VALIDATION}:1")
     assert told["studio_url"].startswith("https://ml.azure.com/runs/")
+
+
+def test_a_job_is_followed(azure: Cloud, tmp_path: Path) -> None:
+    """As `azure watch` does, whose exit code it takes."""
+    furnish_jobs(azure)
+    azure.notes["on_submit"] = lambda name: finish(azure, name, status="Failed", artifacts={}, error="out of memory")
+    result = run(azure, tmp_path, "submit", write_job(tmp_path, job(name="run_1")), "--watch")
+    assert result.exit_code == 1
+    assert "follow it: automl-train azure watch run_1" in result.stdout
+    assert "out of memory" in result.stdout
 
 
 def test_a_name_given_twice_is_refused(azure: Cloud, tmp_path: Path) -> None:
