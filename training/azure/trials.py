@@ -28,6 +28,7 @@ __all__ = ["MODEL", "JobReader", "JobView", "State", "Trial", "best_trial", "job
 
 MOST_CHILDREN = 1000
 """The most trials a job can have; the SDK gives no page but the first."""
+MOST_ASKED = 10
 
 
 class JobReader:
@@ -82,7 +83,7 @@ class JobReader:
         They are searched for; where the search finds nothing, or is refused, the SDK names them.
         """
         try:
-            found, refused = [self._with_metrics(run) for run in self._search(view)], None
+            found, refused = self._with_metrics(self._search(view)), None
         except AzureUnavailableError:
             raise
         except AzureError as error:
@@ -109,9 +110,15 @@ class JobReader:
         numbered = re.compile(rf"{re.escape(self._name)}_\d+")
         return [child for child in children if HYPERPARAMETERS_TAG in child.tags or numbered.fullmatch(child.name)]
 
-    def _with_metrics(self, run: TrackedRun) -> TrackedRun:
-        """Return a run with its metrics also where the search has left them out, which Azure's was seen to do."""
-        return run if run.metrics or state_of(run.status) == "waiting" else self._run(run.name)
+    def _with_metrics(self, runs: Sequence[TrackedRun]) -> list[TrackedRun]:
+        """Return runs with their metrics also where the search has left them out, which Azure's was seen to do.
+
+        Of those that run, which may have none yet, a few are asked at a time.
+        """
+        lacking = [run for run in runs if not run.metrics and state_of(run.status) != "waiting"]
+        going = [run.name for run in lacking if state_of(run.status) == "running"][:MOST_ASKED]
+        asked = {run.name for run in lacking if state_of(run.status) in ENDED} | set(going)
+        return [self._run(run.name) if run.name in asked else run for run in runs]
 
     def _run(self, name: str) -> TrackedRun:
         """Return a run; asked once of one that ended."""
