@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, TENANT, WORKSPACE, WORKSPACE_PATH, ArmError, Resources
 from tests.azure.blobs import ARTIFACTS, CONTAINER, Blobs, free_port
-from tests.azure.wire import Exchange, Wire
+from tests.azure.wire import Exchange, Fault, Wire
 
 NAME = "azure stand-in"
 """How threads and tasks of the stand-in are called: they outlive the test that they first served."""
@@ -167,23 +167,36 @@ class _Recorded:
 
         async def sending(message: Message) -> None:
             nonlocal status
-            status = message.get("status", status)
+            if message["type"] == "http.response.start":
+                # before it is answered: whoever hears the answer may look at once
+                status = message["status"]
+                note()
             await send(message)
+
+        def note() -> None:
+            wire.note(Exchange(request.method, request.url.path, request.url.query, _parsed(body), status))
 
         request = Request(scope, reading)
         wire = self._cloud.wire
         fault = wire.fault(request.method, request.url.path)
         try:
-            if fault is not None and fault.hang_s:
-                await asyncio.get_running_loop().run_in_executor(None, wire.released.wait, fault.hang_s)
-            if fault is not None and fault.status is not None:
-                await request.body()
-                await arm_error(fault.status, fault.code, fault.message, fault.headers)(scope, reading, sending)
-            else:
-                await self._app(scope, reading, sending)
+            await self._answer(request, fault, scope, reading, sending)
         finally:
-            told = Exchange(request.method, request.url.path, request.url.query, _parsed(body), status)
-            wire.note(told)
+            if not status:
+                note()
+
+    async def _answer(
+        self, request: Request, fault: Fault | None, scope: Scope, reading: Receive, sending: Send
+    ) -> None:
+        """Go on as usual, or as a fault wants it."""
+        if fault is not None and fault.hang_s:
+            released = self._cloud.wire.released
+            await asyncio.get_running_loop().run_in_executor(None, released.wait, fault.hang_s)
+        if fault is not None and fault.status is not None:
+            await request.body()
+            await arm_error(fault.status, fault.code, fault.message, fault.headers)(scope, reading, sending)
+        else:
+            await self._app(scope, reading, sending)
 
 
 def _parsed(body: bytes) -> Any:
