@@ -4,7 +4,7 @@ import re
 
 from starlette.routing import Route
 
-from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, Body
+from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, ArmError, Body
 from tests.azure.routes.versioned import asset_routes
 from tests.azure.standin import Cloud
 
@@ -27,5 +27,12 @@ def registered(_path: str, properties: Body) -> Body:
 
 
 def routes(cloud: Cloud) -> list[Route]:
-    """Return them."""
-    return asset_routes(cloud, "models", accepted=registered)
+    """Return them; where a version's files lie never changes."""
+
+    def accepted(path: str, properties: Body) -> Body:
+        kept = registered(path, properties)
+        if cloud.resources.has(path) and cloud.resources.get(path)["properties"]["modelUri"] != kept["modelUri"]:
+            raise ArmError(400, "UserError", "Asset paths cannot be updated.")
+        return kept
+
+    return asset_routes(cloud, "models", accepted=accepted)

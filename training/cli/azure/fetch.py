@@ -20,7 +20,7 @@ FOLDER_TO_MAKE = click.Path(file_okay=False, path_type=Path)
 @click.command()
 @click.argument("job")
 @session_options
-@click.option("--name", required=True, metavar="NAME", help="The model's name.")
+@click.option("--model", "--name", "name", required=True, metavar="NAME", help="The model's name.")
 @click.option("--version", metavar="V", help="The model's version; by default the next number in the registry.")
 @click.option("--registry", type=FOLDER_TO_MAKE, metavar="DIR", help="Local registry to put it in.  [default: models]")
 @click.option("--output", type=FOLDER_TO_MAKE, metavar="DIR", help="Folder of the bundle, in place of a registry.")
