@@ -5,12 +5,16 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from edge.errors import InputError
+from edge.proof import load_model
+from edge.results import Classification
 from tests.azure.arm import ArmError, Body
 from tests.azure.routes.paths import WS
 from tests.azure.standin import Cloud, answering, json_of
@@ -65,6 +69,21 @@ def endpoints_of(cloud: Cloud) -> Endpoints:
     found = cloud.notes.setdefault(NOTE, Endpoints())
     assert isinstance(found, Endpoints)
     return found
+
+
+def answer_of(folder: Path) -> Answer:
+    """Return what a bundle says, as a deployment of that model would."""
+    model = load_model(folder, device="cpu")
+
+    def say(picture: bytes) -> Probabilities | None:
+        try:
+            found = model.predictor.predict(picture, model.session.run)
+        except InputError:
+            return None
+        assert isinstance(found, Classification)
+        return dict(zip(found.labels, found.probs, strict=True))
+
+    return say
 
 
 def shifted(answer: Answer, by: float) -> Answer:
