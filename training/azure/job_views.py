@@ -103,7 +103,7 @@ def job_view(job: Any) -> JobView:
         status=status,
         metric=settings.get("primary_metric") or _metric(job),
         planned=planned if isinstance(planned, int) else None,
-        best=(job.tags or {}).get(BEST_TAG) or None,
+        best=(job.tags or {}).get(BEST_TAG) or (job.properties or {}).get(BEST_PROPERTY) or None,
         created=getattr(job.creation_context, "created_at", None),
         studio_url=job.studio_url,
     )

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from training.azure.job_views import (
-    BEST_PROPERTY,
     ENDED,
     HYPERPARAMETERS_TAG,
     MODEL,
@@ -62,12 +61,11 @@ class JobReader:
         if named:
             return named
         try:
-            sweep = self._get(f"{self._name}{SWEEP_SUFFIX}")
+            return job_view(self._get(f"{self._name}{SWEEP_SUFFIX}")).best
         except AzureUnavailableError:
             raise
         except AzureError:
             return None  # no trial has begun, or the job makes none
-        return (sweep.properties or {}).get(BEST_PROPERTY) or None
 
     def trial(self, name: str, metric: str | None) -> Trial:
         """Return one trial."""

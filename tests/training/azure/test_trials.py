@@ -175,6 +175,16 @@ def test_trials_may_lie_directly_below_the_job(azure: Cloud, session: Session) -
         assert [t.name for t in job.view().trials] == ["line_0", "other"]
 
 
+def test_a_sweep_is_a_job_too(azure: Cloud, session: Session) -> None:
+    """Its own children are the trials; it names its metric and the best of them."""
+    automl_job(azure, "line", trials=[trial(0, 0.9), trial(1, 0.7)], artifacts={})
+    with open_job(session, "line_HD") as job:
+        view = job.view()
+    assert (view.kind, view.metric, view.best, view.planned) == ("sweep", "accuracy", "line_HD_0", 1)
+    assert [t.score for t in view.trials] == [0.9, 0.7]
+    assert best_trial(session, "line_HD").name == "line_HD_0"
+
+
 def test_the_steps_of_a_pipeline_are_its_trials(azure: Cloud, session: Session) -> None:
     """They have states, and no score."""
     pipeline = {"jobType": "Pipeline", "status": "Running", "jobs": {}, "inputs": {}, "settings": {}}
