@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from edge.azureml.containers import Container, open_datastore
@@ -97,8 +97,9 @@ class Upload:
         """Return the asset that holds the same in this datastore, if there is one, and the folder below it."""
         known = self.assets.known(wanted)
         place = place_of(known.path) if known else None
-        if place and place[0] == self.to.datastore:
-            return known, place[1].rstrip("/")
+        if known and place and place[0] == self.to.datastore:
+            folder = place[1].rstrip("/")
+            return replace(known, path=self._url(f"{folder}/")), folder  # the service may write it in another way
         return None, f"{ROOT}/{wanted.name}/{wanted.digest[:16]}"
 
     def _send(self, folder: str, files: Sequence[ToSend], told: Told) -> Sent:
