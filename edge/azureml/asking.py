@@ -8,6 +8,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +23,7 @@ from edge.limits import be_modest, die_with
 from edge.registry.inquiry import Azure, Failure, Inquiry, Message, Progress, message_line, parse_inquiry
 
 NICENESS = 10
+MISSING = "the packages for Azure are not installed: pip install 'automl-edge[azure]'"
 SIGNATURE = re.compile(r"(\bsig=)[A-Za-z0-9%+/=_-]+", re.IGNORECASE)
 """What makes a URL of Azure's storage a key to it."""
 SIGN_OF_LIFE_S = 0.5
@@ -80,13 +82,17 @@ def _be_quiet() -> None:
 def answer(inquiry: Inquiry, tell: Callable[[Progress], None]) -> Message:
     """Return the answer to an inquiry; whatever goes wrong is an answer too."""
     try:
-        connection = _connect(inquiry.azure)
-        tell(Progress())
-        if inquiry.do == "survey":
-            return survey(connection, inquiry, tell)
-        fetch(connection, inquiry, tell)
+        with closing(_connect(inquiry.azure)) as connection:
+            tell(Progress())
+            if inquiry.do == "survey":
+                return survey(connection, inquiry, tell)
+            fetch(connection, inquiry, tell)
     except EdgeError as error:
         return failure_of(error)
+    except ImportError as error:
+        if not str(error.name).startswith("azure"):
+            raise
+        return Failure("RegistryError", "configuration", MISSING)
     except Exception as error:  # noqa: BLE001 - nobody else is there to tell the daemon; the whole story goes to stderr
         sys.stderr.write(without_secrets(traceback.format_exc()))
         return Failure("RegistryError", "unexpected", f"asking Azure failed in an unexpected way: {error!r}")

@@ -108,16 +108,20 @@ def open_datastore(
 ) -> Iterator[Container]:
     """Give the container behind a workspace's datastore, opened by its secret, or by who asks where it has none.
 
-    Data Lake storage answers as blob storage does; its container is called a file system.
+    Data Lake storage answers as blob storage does; its container is called a file system. Raises ModelInvalidError for
+    a datastore of another kind.
     """
     from azure.storage.blob import ContainerClient  # noqa: PLC0415 - the daemon must not load it
 
     store: Any = connection.client.datastores.get(name, include_secrets=True)
+    container = getattr(store, "container_name", None) or getattr(store, "filesystem", None)
+    if container is None:
+        raise ModelInvalidError(f"datastore {name} is of the type {store.type}: blobs are kept in other ones")
     secrets = store.credentials
     key = getattr(secrets, "account_key", None) or getattr(secrets, "sas_token", None)
     with ContainerClient(
         f"{store.protocol}://{store.account_name}.blob.{store.endpoint}",
-        getattr(store, "container_name", None) or store.filesystem,
+        container,
         credential=key or connection.credential,
         **_patience(timeout_s, retries),
     ) as client:

@@ -21,7 +21,7 @@ from edge.registry.inquiry import Inquiry, Progress
 SMALLEST_BYTES = 64 << 10
 SLOW_S, QUICK_S = 0.8, 0.2
 """A piece that takes longer makes the next one half as long, one that is quicker makes it double."""
-WAITS_S = (1.0, 3.0)
+WAITS_S = (0.5, 2.0)
 """How long to wait before a piece is asked for again. The daemon, who tries again too, waits longer."""
 MOST_PATIENCE_S = 10.0
 """Where Azure asks for a longer wait, the daemon does the waiting."""

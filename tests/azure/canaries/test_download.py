@@ -4,6 +4,8 @@ Around all of them works edge.azureml.download.
 """
 
 import tracemalloc
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,11 @@ URI = "azureml://datastores/workspaceblobstore/paths/canary"
 
 
 @pytest.fixture
-def connection(azure: Cloud, tmp_path: Path) -> Connection:
+def connection(azure: Cloud, tmp_path: Path) -> Iterator[Connection]:
     place = Workspace(SUBSCRIPTION, RESOURCE_GROUP, WORKSPACE)
-    return connect(place, Identity("managed-identity"), read_cloud(str(azure.cloud_file(tmp_path))), retries=0)
+    cloud = read_cloud(str(azure.cloud_file(tmp_path)))
+    with closing(connect(place, Identity("managed-identity"), cloud, retries=0)) as opened:
+        yield opened
 
 
 def register(azure: Cloud, path: str, **properties: Any) -> None:
@@ -72,6 +76,9 @@ def test_a_registry_without_signed_urls_cannot_be_downloaded_from(azure: Cloud, 
     uri = registries.blob_url(azure, "canary/model")
     registries.put_model(azure, path, {"modelType": "custom_model", "modelUri": uri})
     cloud = read_cloud(str(azure.cloud_file(tmp_path)))
-    shared = connect(SharedRegistry(registries.REGISTRY), Identity("managed-identity"), cloud, retries=0)
-    with pytest.raises(KeyError, match="sasUri"):
+    place = SharedRegistry(registries.REGISTRY)
+    with (
+        closing(connect(place, Identity("managed-identity"), cloud, retries=0)) as shared,
+        pytest.raises(KeyError, match="sasUri"),
+    ):
         shared.client.models.download("canary", "1", str(tmp_path))

@@ -99,15 +99,13 @@ def test_what_fails_while_a_model_is_traced_fails_the_look(azure: Cloud, asker: 
     assert asker.failure().kind == "server"
 
 
-@pytest.mark.parametrize("where", [LIST, r"GET /msi/token"])
-def test_a_hang_ends(azure: Cloud, asker: Asker, where: str) -> None:
+def test_a_hang_ends(azure: Cloud, asker: Asker) -> None:
     """Azure accepts the connection, and says nothing."""
-    azure.wire.break_(where, hang_s=30)
+    azure.wire.break_(LIST, hang_s=30)
     began = time.monotonic()
-    failure = asker.failure(who={"timeout_s": 1.0})
-    assert time.monotonic() - began < 20
-    assert failure.error == "RegistryError"
-    assert failure.kind in ("unreachable", "signed-out")
+    failure = asker.failure(who={"timeout_s": 0.5})
+    assert time.monotonic() - began < 10
+    assert (failure.error, failure.kind) == ("RegistryError", "unreachable")
 
 
 def test_a_storage_that_hangs_is_asked_again_and_given_up(azure: Cloud, asker: Asker, tmp_path: Path) -> None:

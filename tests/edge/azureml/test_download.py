@@ -9,6 +9,7 @@ import pytest
 from edge.azureml.containers import CHUNK_BYTES
 from edge.bundle import open_bundle
 from tests.azure.arm import WORKSPACE_PATH
+from tests.azure.blobs import CONTAINER
 from tests.azure.routes.storage import lead_through
 from tests.azure.standin import Cloud
 from tests.edge.azureml.held import (
@@ -35,6 +36,25 @@ def test_a_bundle_arrives_whole(azure: Cloud, asker: Asker, tmp_path: Path, secr
     into = asker.fetch("1", tagged_digest(azure, "1"))
     assert files_of(into) == files_of(folder)
     open_bundle(into)
+
+
+def _change_store(azure: Cloud, **properties: str) -> None:
+    path = f"{WORKSPACE_PATH}/datastores/workspaceblobstore"
+    azure.resources.put(path, {**azure.resources.get(path)["properties"], **properties})
+
+
+def test_a_data_lake_is_read_as_blobs_are(azure: Cloud, asker: Asker, tmp_path: Path) -> None:
+    """Storage with hierarchical folders has a blob endpoint too."""
+    folder = put_bundle(azure, tmp_path)
+    _change_store(azure, datastoreType="AzureDataLakeGen2", filesystem=CONTAINER)
+    assert files_of(asker.fetch("1", tagged_digest(azure, "1"))) == files_of(folder)
+
+
+def test_a_file_share_is_told_of(azure: Cloud, asker: Asker, tmp_path: Path) -> None:
+    """It holds no blobs."""
+    put_bundle(azure, tmp_path, tagged=False)
+    _change_store(azure, datastoreType="AzureFile", fileShareName="share")
+    assert "blobs are kept in other ones" in asker.survey().refused["colours/1"]
 
 
 def test_only_what_the_manifest_lists_comes_and_the_signature(azure: Cloud, asker: Asker, tmp_path: Path) -> None:

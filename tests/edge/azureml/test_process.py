@@ -96,6 +96,18 @@ def test_what_is_no_inquiry_is_refused(azure: Cloud) -> None:
     assert done.stdout == b""
 
 
+def test_a_device_without_the_packages_is_told_to_install_them(azure: Cloud, asker: Asker) -> None:
+    """They are an extra: who follows a folder does without."""
+    del azure
+    program = "import sys; sys.modules['azure'] = None; from edge.azureml.asking import main; main()"
+    line = asker.inquiry("survey").line()
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, input=line, capture_output=True, cwd=ROOT, check=True, timeout=60)
+    failure = parse_message(done.stdout.splitlines()[-1])
+    assert isinstance(failure, Failure)
+    assert "pip install 'automl-edge[azure]'" in failure.reason
+
+
 def test_nothing_heavy_is_loaded_that_is_not_needed() -> None:
     """The peak of memory is the SDK's: numpy, onnxruntime and Pillow would add a quarter."""
     program = "import edge.azureml.asking, sys; print([m for m in sys.argv[1:] if m in sys.modules])"

@@ -51,6 +51,8 @@ def test_only_what_is_asked_for_is_offered(
     put_bundle(azure, tmp_path, "3", hour=2, stage="Staging", tags={"line": "b"})
     survey = asker.survey(**asked)
     assert [c.version for c in survey.candidates] == found
+    (listed,) = (e for e in azure.wire.exchanges if e.path.endswith("/models/colours/versions"))
+    assert (f"stage={asked['stage']}" in listed.query) if "stage" in asked else ("stage" not in listed.query)
     if not found:
         ((place, reason),) = survey.refused.items()
         assert place == (f"{NAME}/{asked['version']}" if "version" in asked else NAME)
