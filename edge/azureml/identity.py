@@ -18,8 +18,8 @@ Kind = Literal["default", "managed-identity", "workload-identity", "certificate"
 KINDS: tuple[Kind, ...] = get_args(Kind)
 CHAIN: tuple[Kind, ...] = ("environment", "workload-identity", "managed-identity", "az-cli")
 """What ``default`` tries, in this order; the first one that is set up decides."""
-TIMEOUT_S = 10
-"""How long a token may take that a program or this machine's own endpoint gives."""
+TIMEOUT_S = 10.0
+"""How long the program az may take to give a token."""
 LIMIT_S = 15.0
 """How long signing in may take in all, whatever happens on the way."""
 PATIENCE: Mapping[str, Any] = {"retry_total": 1, "connection_timeout": 2, "read_timeout": 4}
@@ -90,7 +90,9 @@ def make_credential(identity: Identity, cloud: Cloud, *, limit_s: float = LIMIT_
     """Return a credential of azure-identity. Nothing is asked yet. Raises ConfigError where something is missing."""
     _quiet()
     try:
-        return BoundedCredential(_MAKERS[identity.kind](identity, _options(cloud)), identity.kind, limit_s)
+        program_s = max(1, round(min(TIMEOUT_S, limit_s)))
+        credential = _MAKERS[identity.kind](identity, _options(cloud), program_s)
+        return BoundedCredential(credential, identity.kind, limit_s)
     except ValueError as error:
         raise ConfigError(f"the credential '{identity.kind}' cannot be used: {' '.join(str(error).split())}") from error
 
@@ -113,42 +115,42 @@ def _options(cloud: Cloud) -> dict[str, Any]:
     return options
 
 
-def _default(identity: Identity, options: Mapping[str, Any]) -> "TokenCredential":
+def _default(identity: Identity, options: Mapping[str, Any], program_s: int) -> "TokenCredential":
     """Return the SDK's chain without its links that need a person's desktop."""
     from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - see make_credential
 
     desktop = ("shared_token_cache", "visual_studio_code", "powershell", "developer_cli", "broker")
     left_out = {f"exclude_{name}_credential": True for name in desktop}
     client = {"managed_identity_client_id": identity.client_id} if identity.client_id else {}
-    return DefaultAzureCredential(process_timeout=TIMEOUT_S, **left_out, **client, **options)
+    return DefaultAzureCredential(process_timeout=program_s, **left_out, **client, **options)
 
 
-def _managed(identity: Identity, _options: Mapping[str, Any]) -> "TokenCredential":
+def _managed(identity: Identity, _options: Mapping[str, Any], _program_s: int) -> "TokenCredential":
     from azure.identity import ManagedIdentityCredential  # noqa: PLC0415 - see make_credential
 
     return ManagedIdentityCredential(client_id=identity.client_id, **PATIENCE)
 
 
-def _workload(identity: Identity, options: Mapping[str, Any]) -> "TokenCredential":
+def _workload(identity: Identity, options: Mapping[str, Any], _program_s: int) -> "TokenCredential":
     from azure.identity import WorkloadIdentityCredential  # noqa: PLC0415 - see make_credential
 
     told = {"tenant_id": identity.tenant_id, "client_id": identity.client_id}
     return WorkloadIdentityCredential(**{key: value for key, value in told.items() if value}, **options)
 
 
-def _environment(_identity: Identity, options: Mapping[str, Any]) -> "TokenCredential":
+def _environment(_identity: Identity, options: Mapping[str, Any], _program_s: int) -> "TokenCredential":
     from azure.identity import EnvironmentCredential  # noqa: PLC0415 - see make_credential
 
     return EnvironmentCredential(**options)
 
 
-def _az_cli(identity: Identity, _options: Mapping[str, Any]) -> "TokenCredential":
+def _az_cli(identity: Identity, _options: Mapping[str, Any], program_s: int) -> "TokenCredential":
     from azure.identity import AzureCliCredential  # noqa: PLC0415 - see make_credential
 
-    return AzureCliCredential(tenant_id=identity.tenant_id or "", process_timeout=TIMEOUT_S)
+    return AzureCliCredential(tenant_id=identity.tenant_id or "", process_timeout=program_s)
 
 
-def _with_certificate(identity: Identity, options: Mapping[str, Any]) -> "TokenCredential":
+def _with_certificate(identity: Identity, options: Mapping[str, Any], _program_s: int) -> "TokenCredential":
     from azure.identity import CertificateCredential  # noqa: PLC0415 - see make_credential
 
     if not (identity.tenant_id and identity.client_id and identity.certificate):
@@ -159,7 +161,7 @@ def _with_certificate(identity: Identity, options: Mapping[str, Any]) -> "TokenC
         raise ConfigError(f"certificate {identity.certificate}: cannot be used ({error})") from error
 
 
-def _with_secret(identity: Identity, options: Mapping[str, Any]) -> "TokenCredential":
+def _with_secret(identity: Identity, options: Mapping[str, Any], _program_s: int) -> "TokenCredential":
     from azure.identity import ClientSecretCredential  # noqa: PLC0415 - see make_credential
 
     if not (identity.tenant_id and identity.client_id and identity.secret):
@@ -167,7 +169,7 @@ def _with_secret(identity: Identity, options: Mapping[str, Any]) -> "TokenCreden
     return ClientSecretCredential(identity.tenant_id, identity.client_id, identity.secret, **options)
 
 
-_MAKERS: Mapping[Kind, Callable[[Identity, Mapping[str, Any]], "TokenCredential"]] = {
+_MAKERS: Mapping[Kind, Callable[[Identity, Mapping[str, Any], int], "TokenCredential"]] = {
     "default": _default,
     "managed-identity": _managed,
     "workload-identity": _workload,

@@ -163,6 +163,15 @@ def test_az_that_nobody_signed_in_to_says_so(
     assert "az login" in fault.text
 
 
+def test_az_that_hangs_is_ended(cloud: AzureCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its process, so that none is left behind."""
+    az_program(tmp_path, "exec sleep 60", monkeypatch)
+    begun = time.monotonic()
+    with pytest.raises(ClientAuthenticationError):
+        ask(Identity("az-cli"), cloud, limit_s=0.5)
+    assert time.monotonic() - begun < 2
+
+
 @pytest.mark.parametrize(
     ("identity", "message"),
     [
