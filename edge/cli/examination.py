@@ -5,19 +5,22 @@ import importlib.util
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from edge.bundle import Bundle, open_bundle
+from edge.cli.registries import configured, find
 from edge.cli.remote import daemon_of
 from edge.cli.selection import Wanted, choose
 from edge.config import Config
 from edge.config.network import HttpSection
 from edge.errors import EdgeError, ModelInvalidError
 from edge.proof import load_and_prove
+from edge.registry.single import SingleBundle
+from edge.registry.store import last_served
 from edge.session import CUDA, Device, available_providers, open_session, runtime_version, usable_cores
 
 State = Literal["ok", "warn", "fail"]
@@ -62,15 +65,19 @@ def _runtime() -> Finding:
 
 def _model(config: Config) -> Iterator[Finding]:
     """Run the model that the configuration means on each device, and prove it on the configured one."""
-    version = None if config.model.version == "latest" else config.model.version
+    if config.registry.kind != "local":
+        yield _registry(config)
     try:
-        choice = choose(config.registry.path, Wanted(config.model.name, version))
+        folder, refused = _folder(config)
     except EdgeError as error:
         yield Finding("model", "fail", str(error))
         return
-    yield from (Finding("registry", "warn", refusal) for refusal in choice.refused)
+    yield from (Finding("registry", "warn", refusal) for refusal in refused)
+    if folder is None:
+        yield Finding("model", "warn", "none is in the store yet: the daemon fetches it when it first looks")
+        return
     try:
-        bundle = open_bundle(choice.folder)
+        bundle = open_bundle(folder)
         _check_trusted(bundle, config)
     except ModelInvalidError as error:
         yield Finding("model", "fail", str(error))
@@ -79,6 +86,29 @@ def _model(config: Config) -> Iterator[Finding]:
     if CUDA in available_providers() or config.session.device in ("gpu", "require-gpu"):
         yield _provider(bundle, "require-gpu", needed=config.session.device == "require-gpu")
     yield _proof(bundle, config)
+
+
+def _registry(config: Config) -> Finding:
+    """Look once where the configuration says; what is offered is not fetched."""
+    source = configured(config)
+    try:
+        candidate = find(source, source.wanted)
+    except EdgeError as error:
+        return Finding("registry", "fail", str(error))
+    made = f"{candidate.created_at:%Y-%m-%d}"
+    return Finding("registry", "ok", f"{source.place} offers {candidate.name}:{candidate.version} of {made}")
+
+
+def _folder(config: Config) -> tuple[Path | None, Sequence[str]]:
+    """Return where the model to try lies, None where that is still afar, and what was passed over. Raises EdgeError."""
+    registry = config.registry
+    if registry.kind == "azureml":
+        return last_served(config.storage.path), ()
+    if registry.kind == "bundle":
+        return SingleBundle(registry.path).folder(), ()
+    version = None if config.model.version == "latest" else config.model.version
+    choice = choose(registry.path, Wanted(config.model.name, version))
+    return choice.folder, choice.refused
 
 
 def _check_trusted(bundle: Bundle, config: Config) -> None:

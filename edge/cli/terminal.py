@@ -1,11 +1,13 @@
 """Tables for people: they fit a narrow terminal, and are plain lines of any width where nobody looks."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from io import StringIO
 
 import click
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -36,3 +38,13 @@ def show(renderable: Table) -> None:
 def size_text(size_bytes: int) -> str:
     """Return a size as a person reads it, in KiB or MiB."""
     return f"{size_bytes / 2**20:.1f} MiB" if size_bytes >= 1 << 20 else f"{size_bytes / 2**10:.1f} KiB"
+
+
+@contextmanager
+def byte_bar(what: str) -> Iterator[Callable[[int, int], object]]:
+    """Show how much of something is here, on standard error and where that is a terminal; give what is told it."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda took, of: bar.update(task, completed=took, total=of or None)

@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge.bundle import MANIFEST, SIGNATURE, File, Manifest, parse_manifest
+from edge.bundle import MANIFEST, SIGNATURE, Bundle, File, Manifest, parse_manifest
 from edge.bundle.signature import signature_bytes
 from edge.durable import replace_file, sync_folder
 from edge.errors import ModelInvalidError, ModelNotFoundError, RegistryError, StoreError
-from edge.ports import Took
+from edge.ports import Candidate, Took
 
 PARTIAL = ".partial-"
 CHUNK_BYTES = 1 << 20
@@ -208,3 +208,11 @@ def _chunks(source: Path) -> Iterator[bytes]:
                 yield chunk
     except OSError as error:
         raise RegistryError(f"cannot read {source}: {error.strerror}") from error
+
+
+def check_version(bundle: Bundle, candidate: Candidate) -> None:
+    """Raise ModelInvalidError where a registry gave another version than was asked for."""
+    if (bundle.manifest.name, bundle.manifest.version) != (candidate.name, candidate.version):
+        raise ModelInvalidError(
+            f"the registry gave {bundle} for {candidate.name}:{candidate.version}: name and version must agree"
+        )

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from edge.bundle import Bundle, Manifest, open_bundle, version_key
 from edge.errors import ConfigError, ModelInvalidError, RegistryError
-from edge.ports import Candidate, Survey, Took
-from edge.registry.files import copy_bundle, partial_folder, place, remove_stale_partials
+from edge.ports import Candidate, Registry, Survey, Took
+from edge.registry.files import check_version, copy_bundle, partial_folder, place, remove_stale_partials
 from edge.registry.offer import Offer, has_manifest
 
 
@@ -126,6 +126,21 @@ def check_free(root: Path, name: str, version: str) -> Path:
     if taken:
         raise ConfigError(f"{name}:{version} is already registered in {root}: give another version")
     return folder
+
+
+def receive(registry: Registry, candidate: Candidate, root: Path, *, took: Took = lambda _took, _of: None) -> Bundle:
+    """Fetch a version of another registry into the registry ``root`` and return it there; seen only when it is whole.
+
+    Raises as ``registry`` does; ModelInvalidError for a bundle that does not hold together, ConfigError where the
+    version is taken, StoreError where ``root`` cannot be written.
+    """
+    target = check_free(root, candidate.name, candidate.version)
+    remove_stale_partials(root)
+    with partial_folder(root) as unfinished:
+        registry.fetch(candidate, unfinished, took=took)
+        check_version(open_bundle(unfinished), candidate)
+        place(unfinished, target)
+    return open_bundle(target)
 
 
 def register(bundle_folder: Path, root: Path) -> Bundle:

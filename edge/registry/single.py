@@ -37,7 +37,7 @@ class SingleBundle:
 
         Raises RegistryError where the folder cannot be read, or holds several.
         """
-        folder = self._folder()
+        folder = self.folder()
         if folder is None:
             return Survey((), {})
         try:
@@ -50,18 +50,12 @@ class SingleBundle:
 
     def fetch(self, candidate: Candidate, into: Path, *, took: Took = lambda _took, _of: None) -> None:
         """Copy the bundle's files into the empty folder ``into``: see :meth:`Offer.copy`."""
-        folder = self._folder()
+        folder = self.folder()
         if folder is None:
             raise ModelNotFoundError(f"{self._root} holds no bundle any more")
         self._offer.copy(folder, candidate, into, took=took)
 
-    def interrupt(self) -> None:
-        """Do nothing: reading a folder waits for nobody."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-    def _folder(self) -> Path | None:
+    def folder(self) -> Path | None:
         """Return the folder that holds the bundle, None where there is none yet. Raises RegistryError."""
         try:
             found = list(_with_manifest([self._root], DEEPEST))
@@ -73,6 +67,12 @@ class SingleBundle:
             names = ", ".join(map(self._name, found))
             raise RegistryError(f"{self._root} holds several bundles ({names}): let registry.path name one")
         return found[0] if found else None
+
+    def interrupt(self) -> None:
+        """Do nothing: reading a folder waits for nobody."""
+
+    def close(self) -> None:
+        """Do nothing."""
 
     def _name(self, folder: Path) -> str:
         return str(folder.relative_to(self._root)) if folder != self._root else folder.name

@@ -25,11 +25,12 @@ from typing import Self
 from edge.bundle import Bundle, open_bundle
 from edge.errors import ModelInvalidError, ModelNotFoundError, StoreError
 from edge.ports import Candidate, Registry, Took
-from edge.registry.files import disk_errors, partial_folder, place, remove_partials, write_file
+from edge.registry.files import check_version, disk_errors, partial_folder, place, remove_partials, write_file
 from edge.registry.marks import Mark
 from edge.registry.state import Kept, State, check_safe, parse_state, state_json
 
 STATE = "state.json"
+BUNDLES = "bundles"
 DIGEST_CHARACTERS = 12
 
 _log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class Store:
         self._root = root
         self._trust = trust
         self._fresh: Kept | None = None
-        self._bundles = root / "bundles"
+        self._bundles = root / BUNDLES
         self._mutex = threading.Lock()
         with disk_errors(f"making the store {root}"):
             self._bundles.mkdir(parents=True, exist_ok=True)
@@ -107,7 +108,7 @@ class Store:
             registry.fetch(candidate, partial, took=took)
             fetched()
             bundle = open_bundle(partial)
-            _check_version(bundle, candidate)
+            check_version(bundle, candidate)
             self._trust(bundle)
             folder = self._folder(kept)
             self._remove(folder)  # only now: what is stored may serve again once the configuration is mended
@@ -155,7 +156,7 @@ class Store:
             check_safe(kept)
         except ValueError as error:
             raise StoreError(f"{kept} cannot be stored: {error}") from error
-        return self._bundles / kept.name / f"{kept.version}-{kept.digest[:DIGEST_CHARACTERS]}"
+        return _place_of(self._bundles, kept)
 
     def _remove(self, folder: Path) -> None:
         with disk_errors(f"removing {folder}"):
@@ -171,6 +172,23 @@ class Store:
                     shutil.rmtree(folder)
         except OSError as error:
             _log.warning("an old bundle could not be removed", extra={"reason": str(error)})
+
+
+def last_served(root: Path) -> Path | None:
+    """Return the folder of the bundle that served last, None where there is none.
+
+    Only reads, so that it may be asked while a daemon uses the store.
+    """
+    try:
+        kept = parse_state((root / STATE).read_bytes()).current
+    except (OSError, ValueError):
+        return None
+    folder = _place_of(root / BUNDLES, kept) if kept else None
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def _place_of(bundles: Path, kept: Kept) -> Path:
+    return bundles / kept.name / f"{kept.version}-{kept.digest[:DIGEST_CHARACTERS]}"
 
 
 def _locked(path: Path) -> int:
@@ -217,10 +235,3 @@ def _load_state(path: Path) -> tuple[State, str | None]:
             damage = f"{path} was damaged ({error}) and set aside as {aside.name}; the newest model is chosen anew"
     _log.error("the remembered state was damaged", extra={"path": str(path), "aside": str(aside)})
     return State(), damage
-
-
-def _check_version(bundle: Bundle, candidate: Candidate) -> None:
-    if (bundle.manifest.name, bundle.manifest.version) != (candidate.name, candidate.version):
-        raise ModelInvalidError(
-            f"the registry gave {bundle} for {candidate.name}:{candidate.version}: name and version must agree"
-        )
