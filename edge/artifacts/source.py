@@ -46,6 +46,15 @@ def read_source(folder: Path) -> Source:
         raise ConfigError(f"cannot look into {error.filename}: {error.strerror}") from error
 
 
+def run_of(mlflow_model: Path) -> str:
+    """Return the run that an MLflow model of AutoML's came from. Raises ModelNotFoundError, ModelInvalidError."""
+    file = mlflow_model / "MLmodel"
+    run = _parse_mlmodel(_read(file)).get("training_run_id")
+    if run is None:
+        raise ModelInvalidError(f"{file} does not say which run it came from: it is none of AutoML's models")
+    return run
+
+
 def _read_source(folder: Path) -> Source:
     if not folder.is_dir():
         raise ConfigError(f"{folder} is no folder: give the one that holds {MODEL}, or the downloaded run around it")

@@ -83,7 +83,7 @@ class Line:
         )
         self.azure("compute", "ensure", self.compute, "--size", "Standard_NC4as_T4_v3", "--min", 0, "--max", 1)
         file = self.folder / "job.toml"
-        assets = {asset["part"]: asset["reference"] for asset in uploaded["assets"]}
+        assets = {part: asset["reference"] for part, asset in uploaded["assets"].items()}
         file.write_text(JOB.format(training=assets["train"], validation=assets["validation"], compute=self.compute))
         self.azure("submit", file, "--name", job)
         finish(job)

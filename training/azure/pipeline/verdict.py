@@ -1,7 +1,7 @@
 """Whether a freshly trained model is better than the registered one. Pure.
 
-Both are judged on the same test pictures, exactly as the edge runs them, in the same run: figures of other runs and other
-pictures are not compared.
+Both are judged on the same test pictures, exactly as the edge runs them, in the same run: figures of other runs and of
+other pictures are not compared.
 """
 
 import json

@@ -18,9 +18,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "deploy": ("training.cli.azure.deploy:deploy", "Deploy a model to an online endpoint."),
     "invoke": ("training.cli.azure.invoke:invoke", "Send pictures to an online endpoint."),
     "compare": ("training.cli.azure.compare:compare", "Compare the answers of an endpoint and of the edge."),
+    "pipeline-step": ("training.cli.azure.pipeline_step:pipeline_step", ""),
     "pipeline": ("training.cli.azure.pipeline:pipeline", "Prepare, train, evaluate and register as one pipeline."),
 }
-"""Where each command lives and its help in one line."""
+"""Where each command lives and its help in one line; one without help is not for people."""
 EXTRA_PACKAGES = ("azure", "matplotlib")
 
 
@@ -42,7 +43,7 @@ class Azure(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write the commands with the help that is known without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items() if text])
 
 
 @click.group(cls=Azure)

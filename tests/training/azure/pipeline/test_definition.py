@@ -1,0 +1,169 @@
+"""The pipeline as it is sent: the steps, what they hand on, and the command lines that the cloud runs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACE_PATH
+from tests.azure.standin import Cloud
+from training.azure.pipeline.definition import Plan, requirements
+from training.azure.pipeline.snapshot import place_of, snapshot
+from training.cli import main
+from training.errors import UsageError
+
+JOB = """
+task = "image-classification"
+target_column = "label"
+compute = "gpucluster"
+[limits]
+timeout_minutes = 60
+[model]
+model_name = "mobilenetv2"
+"""
+PICTURES = "azureml://datastores/workspaceblobstore/paths/parts"
+
+
+@pytest.fixture
+def where(azure: Cloud, tmp_path: Path) -> list[str]:
+    """A workspace with clusters and a folder of pictures."""
+    for name in ("cpucluster", "gpucluster"):
+        properties = {"computeType": "AmlCompute", "provisioningState": "Succeeded", "properties": {}}
+        azure.resources.put(f"{WORKSPACE_PATH}/computes/{name}", properties, location="westeurope")
+    asset = {"dataUri": PICTURES, "dataType": "uri_folder", "tags": {}, "properties": {}, "isArchived": False}
+    azure.resources.put(f"{WORKSPACE_PATH}/data/parts/versions/3", asset)
+    place = ["--subscription", SUBSCRIPTION, "--resource-group", RESOURCE_GROUP, "--workspace", WORKSPACE]
+    return [*place, "--credential", "managed-identity", "--cloud", str(azure.cloud_file(tmp_path))]
+
+
+def run(folder: Path, where: list[str], *words: str) -> Result:
+    (folder / "job.toml").write_text(JOB)
+    asked = ["azure", "pipeline", str(folder / "job.toml"), "--pictures", "azureml:parts:3", "--model", "defects"]
+    return CliRunner().invoke(main, [*asked, "--step-compute", "cpucluster", *words, *where], catch_exceptions=False)
+
+
+def sent(azure: Cloud) -> Any:
+    (body,) = azure.wire.bodies("PUT", r"/jobs/")
+    return body["properties"]
+
+
+def test_the_steps_hand_on_what_the_next_one_needs(azure: Cloud, where: list[str], tmp_path: Path) -> None:
+    """Tables to AutoML, its model and the test pictures to the judge, the judged bundle to the registry."""
+    result = run(tmp_path, where, "--name", "nightly", "--tag", "line=prod", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["name"] == "nightly"
+    job = sent(azure)
+    assert (job["jobType"], sorted(job["jobs"])) == ("Pipeline", ["judged", "prepared", "register", "trained"])
+    steps = job["jobs"]
+    assert steps["trained"]["training_data"] == "${{parent.jobs.prepared.outputs.train}}"
+    assert steps["trained"]["validation_data"] == "${{parent.jobs.prepared.outputs.validation}}"
+    assert steps["trained"]["training_parameters"] == {"model_name": "mobilenetv2"}
+    assert steps["trained"]["compute"].endswith("/computes/gpucluster")
+    assert steps["judged"]["inputs"]["best"]["value"] == "${{parent.jobs.trained.outputs.best_model}}"
+    assert steps["judged"]["inputs"]["test"]["value"] == "${{parent.jobs.prepared.outputs.test}}"
+    assert steps["register"]["inputs"]["judged"]["value"] == "${{parent.jobs.judged.outputs.judged}}"
+    for ours in ("prepared", "judged", "register"):
+        assert steps[ours]["computeId"].endswith("/computes/cpucluster")
+        assert steps[ours]["inputs"]["code"]["uri"].endswith(place_of(snapshot()))
+        assert steps[ours]["environment_variables"] == {"AUTOML_AZURE_CREDENTIAL": "managed-identity"}
+    assert job["settings"]["force_rerun"] is True
+
+
+def test_the_cloud_runs_our_own_commands(azure: Cloud, where: list[str], tmp_path: Path) -> None:
+    """Their lines name what Azure fills in, and the pictures by the place that the data asset has."""
+    run(tmp_path, where, "--tag", "line=prod")
+    bodies = azure.wire.bodies("PUT", r"/components/")
+    lines = {body["properties"]["componentSpec"]["command"] for body in bodies}
+    start = "PYTHONPATH=${{inputs.code}} python -m training.cli azure pipeline-step"
+    assert lines == {
+        f"{start} prepare --pictures ${{{{inputs.pictures}}}} --url {PICTURES} --validation-share 0.2 "
+        "--test-share 0.15 --seed 0 --train ${{outputs.train}} --validation ${{outputs.validation}} "
+        "--test ${{outputs.test}}",
+        f"{start} evaluate --pictures ${{{{inputs.pictures}}}} --test ${{{{inputs.test}}}} --best ${{{{inputs.best}}}} "
+        f"--url {PICTURES} --model defects --judged ${{{{outputs.judged}}}}",
+        f"{start} register --judged ${{{{inputs.judged}}}} --min-gain 0.0 --min-accuracy 0.0 --tag line=prod",
+    }
+
+
+def test_the_code_is_stored_once(azure: Cloud, where: list[str], tmp_path: Path) -> None:
+    """As one archive, by its content, that Python imports our commands from."""
+    for name in ("one", "two"):
+        assert run(tmp_path, where, "--name", name).exit_code == 0
+    stored = azure.blobs.names(place_of(snapshot()))
+    assert len(stored) == 1
+    archive = tmp_path / "code.zip"
+    archive.write_bytes(azure.blobs.read(stored[0]))
+    words = [sys.executable, "-m", "training.cli", "azure", "pipeline-step", "prepare", "--help"]
+    environment = {**os.environ, "PYTHONPATH": str(archive)}
+    shown = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "Check and split the pictures" in shown.stdout
+
+
+def test_a_schedule_starts_it_again_and_again(azure: Cloud, where: list[str], tmp_path: Path) -> None:
+    """By a cron expression in a time zone; nothing runs now."""
+    zone = "W. Europe Standard Time"
+    result = run(tmp_path, where, "--name", "weekly", "--schedule", "0 3 * * 0", "--time-zone", zone)
+    assert result.output.splitlines()[-1] == f"schedule  weekly (Succeeded): 0 3 * * 0 ({zone})"
+    (body,) = azure.wire.bodies("PUT", r"/schedules/weekly")
+    trigger = body["properties"]["trigger"]
+    assert (trigger["expression"], trigger["timeZone"]) == ("0 3 * * 0", zone)
+    jobs = body["properties"]["action"]["jobDefinition"]["jobs"]
+    assert sorted(jobs) == ["judged", "prepared", "register", "trained"]
+    assert azure.wire.count("PUT", r"/jobs/") == 0
+
+
+def test_a_rehearsal_prints_the_pipeline_and_asks_nobody(azure: Cloud, where: list[str], tmp_path: Path) -> None:
+    """As the SDK writes it down."""
+    result = run(tmp_path, where, "--dry-run")
+    assert "training_data: ${{parent.jobs.prepared.outputs.train}}" in result.output
+    assert len(azure.wire.exchanges) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "said"),
+    [
+        (["--pictures", "azureml:parts"], 2, "name a version of a data asset"),
+        (["--pictures", "azureml:parts:9"], 1, "parts:9"),
+        (["--step-compute", "nowhere"], 1, "nowhere"),
+        (["--schedule", "daily"], 2, "five fields are expected"),
+        (["--test-share", "0"], 2, "test need pictures of their own"),
+        (["--validation-share", "0.6", "--test-share", "0.5"], 2, "leave some for training"),
+    ],
+)
+@pytest.mark.usefixtures("azure")
+def test_what_cannot_run_is_told_before_it_costs_anything(
+    where: list[str], tmp_path: Path, words: list[str], exit_code: int, said: str
+) -> None:
+    """The message names the thing."""
+    result = run(tmp_path, where, *words)
+    assert (result.exit_code, said in result.output) == (exit_code, True), result.output
+
+
+def test_a_task_that_the_pipeline_cannot_judge_is_refused(where: list[str], tmp_path: Path) -> None:
+    """It is trained by itself."""
+    file = tmp_path / "boxes.toml"
+    file.write_text(
+        'task = "image-object-detection"\ntarget_column = "label"\ncompute = "gpucluster"\n'
+        '[model]\nmodel_name = "yolov5"\n'
+    )
+    asked = ["azure", "pipeline", str(file), "--pictures", "azureml:parts:3", "--model", "defects", "--dry-run"]
+    result = CliRunner().invoke(main, [*asked, "--step-compute", "cpucluster", *where])
+    assert (result.exit_code, "the pipeline judges image-classification" in result.output) == (2, True)
+
+
+def test_the_environment_of_the_steps_is_that_of_this_installation() -> None:
+    """With the runtime for CPUs and the SDK, without what only tests need."""
+    names = {text.split(">")[0].split("<")[0].split("[")[0] for text in requirements()}
+    assert {"onnxruntime", "azure-ai-ml", "azure-identity", "opencv-python-headless", "cykooz-resizer"} <= names
+    assert not {"onnxruntime-gpu", "pytest", "torch", "amqtt"} & names
+
+
+def test_a_plan_that_makes_no_sense_is_refused() -> None:
+    """Whoever makes it."""
+    with pytest.raises(UsageError, match="min_gain=1"):
+        Plan(name="x", pictures="a", url="b", code="c", model="m", compute="d", train_compute="e", min_gain=1)

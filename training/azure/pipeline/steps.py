@@ -1,0 +1,178 @@
+"""What the pipeline's steps do in the cloud. Each is a plain function of folders, so that it runs anywhere."""
+
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from edge.artifacts import run_of
+from edge.azureml.survey import fetch as fetch_version
+from edge.azureml.survey import survey
+from edge.bundle import Bundle, open_bundle
+from edge.errors import InputError
+from edge.proof import load_and_prove
+from edge.registry.inquiry import Azure, Inquiry
+from training.azure.fetch import Wish, fetch
+from training.azure.pipeline.verdict import Evaluation, Judged, Verdict, decide, parse_evaluation
+from training.azure.register import Order, register
+from training.azure.session import Session
+from training.dataset.annotations import MULTICLASS, Example, Tag
+from training.dataset.collection import collect
+from training.dataset.folders import Record, read_bytes
+from training.dataset.jsonl import read_jsonl
+from training.dataset.mltable import lines_of, stored_name, table_of
+from training.dataset.parts import Part, Shares
+from training.errors import DataError
+from training.judge import evaluate_bundle
+
+EVALUATION = "evaluation.json"
+BUNDLE = "bundle"
+GOLDEN_A_CLASS = 2
+"""So many test pictures of a class, which the model gets right, become the bundle's golden pictures."""
+TRIED_A_CLASS = 6
+QUIET = Azure()
+
+
+def prepare(pictures: Path, url: str, shares: Shares, outputs: Mapping[Part, Path]) -> Mapping[Part, int]:
+    """Check and split class folders, write an MLTable into each of ``outputs``, and return their sizes.
+
+    ``url`` is where the folder lies in Azure: the tables name the pictures by it.
+
+    Raises:
+        DataError: what is there cannot be trained on; every problem is named.
+    """
+    collection = collect(pictures, shares=shares)
+    if collection.problems:
+        raise DataError("; ".join(f"{problem.text}: {', '.join(problem.where)}" for problem in collection.problems))
+    task = collection.checked.dataset.task
+    if task != MULTICLASS:
+        raise DataError(
+            f"{pictures}: is for {task}; the pipeline judges {MULTICLASS} only: submit such a job by itself"
+        )
+    sizes: dict[Part, int] = {}
+    for part, folder in outputs.items():
+        rows = collection.rows(part)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in table_of(lines_of(rows, task, lambda example: _place(url, example)), part).items():
+            (folder / name).write_bytes(data)
+        sizes[part] = len(rows)
+    return sizes
+
+
+def _place(url: str, example: Example) -> str:
+    name = example.picture.name
+    if stored_name(name) != name:
+        raise DataError(f"{name}: means something else in a URL; upload the pictures with automl-train data upload")
+    return f"{url.rstrip('/')}/{name}"
+
+
+def test_records(table: Path, url: str, pictures: Path) -> list[Record]:
+    """Return the pictures of a table that :func:`prepare` wrote, found again below ``pictures``.
+
+    Raises:
+        DataError: the table is of other pictures.
+    """
+    records = []
+    for file in sorted(table.glob("*.jsonl")):
+        for entry in read_jsonl(file):
+            below = (entry.url or entry.reference).removeprefix(f"{url.rstrip('/')}/")
+            path = pictures / PurePosixPath(below)
+            marks = entry.marks
+            if len(marks) != 1 or not isinstance(marks[0], Tag) or not path.is_file():
+                raise DataError(f"{file}: {entry.reference} is none of the pictures in {pictures}")
+            records.append(Record(path, marks[0].label))
+    if not records:
+        raise DataError(f"{table}: holds no test pictures")
+    return records
+
+
+def evaluate(session: Session, model: str, best: Path, records: Sequence[Record], judged: Path) -> Evaluation:
+    """Make a proven bundle of AutoML's best model, judge it and the registered one, and write both into ``judged``.
+
+    ``best`` is the MLflow model that AutoML handed on; it holds no ONNX, but says which run it came from.
+
+    Raises:
+        TrainingError, EdgeError: the model cannot be fetched, run or judged.
+    """
+    run = run_of(best)
+    judged.mkdir(parents=True, exist_ok=True)
+    scratch = judged / ".scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    try:
+        bundle = fetch(session, Wish(name=model, trial=run, version="1", output=scratch / "unproven")).bundle
+        candidate = _judge(bundle, records)
+        golden = _golden(bundle, records, scratch / "golden")
+        fetch(session, Wish(name=model, trial=run, version="1", output=judged / BUNDLE, golden=golden))
+        before = _incumbent(session, model, scratch)
+        incumbent = None if before is None else _judge(before, records)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    evaluation = Evaluation(candidate, incumbent)
+    (judged / EVALUATION).write_text(evaluation.as_json(), encoding="utf-8")
+    return evaluation
+
+
+def _judge(bundle: Bundle, records: Sequence[Record]) -> Judged:
+    found = evaluate_bundle(bundle, records, lambda _: None)
+    return Judged(bundle.manifest.name, bundle.manifest.version, found.accuracy, found.total)
+
+
+def _golden(bundle: Bundle, records: Sequence[Record], folder: Path) -> Path | None:
+    """Copy a few pictures of each class that the model gets right; None where it gets none right."""
+    model, _ = load_and_prove(bundle, device="cpu")
+    for record in _few_of_each(records):
+        try:
+            right = model.predictor.predict(read_bytes(record.path), model.session.run).label == record.label
+        except InputError as error:
+            raise DataError(f"{record.path}: {error}") from error
+        place = folder / record.label
+        if right and not (place.is_dir() and len(list(place.iterdir())) >= GOLDEN_A_CLASS):
+            place.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(record.path, place / record.path.name)
+    return folder if folder.is_dir() else None
+
+
+def _few_of_each(records: Sequence[Record]) -> Iterator[Record]:
+    seen: dict[str, int] = defaultdict(int)
+    for record in records:
+        seen[record.label] += 1
+        if seen[record.label] <= TRIED_A_CLASS:
+            yield record
+
+
+def _incumbent(session: Session, model: str, scratch: Path) -> Bundle | None:
+    """Return the newest registered version that is a bundle; None where there is none."""
+    cache, into = scratch / "cache", scratch / "incumbent"
+    cache.mkdir()
+    into.mkdir()
+    with session.asking(f"looking for the registered versions of {model}"):
+        found = survey(session.connection, Inquiry("survey", QUIET, model, str(cache)), lambda _: None)
+        if not found.candidates:
+            return None
+        newest = found.candidates[0]
+        wanted = Inquiry(
+            "fetch", QUIET, model, str(cache), version=newest.version, digest=newest.digest, into=str(into)
+        )
+        fetch_version(session.connection, wanted, lambda _: None)
+    return open_bundle(into)
+
+
+def register_if_better(
+    session: Session, judged: Path, *, min_gain: float, min_accuracy: float, tags: Mapping[str, str]
+) -> tuple[Verdict, str | None]:
+    """Register the judged bundle where the figures are for it; return why, and what it is registered as.
+
+    Raises:
+        TrainingError, EdgeError: the evaluation or the bundle does not hold, or Azure refuses.
+    """
+    try:
+        evaluation = parse_evaluation((judged / EVALUATION).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{judged / EVALUATION}: cannot be read ({error.strerror})") from error
+    verdict = decide(evaluation, min_gain=min_gain, min_accuracy=min_accuracy)
+    if not verdict.register:
+        return verdict, None
+    figures = {"test_accuracy": f"{evaluation.candidate.accuracy:.4f}"}
+    order = Order(folder=judged / BUNDLE, version="auto", tags=tags, properties=figures)
+    return verdict, str(register(session, order).bundle)

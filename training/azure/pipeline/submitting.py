@@ -1,0 +1,117 @@
+"""Sends the pipeline, at once or on a schedule."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from edge.azureml.containers import open_datastore
+from training.azure.job_file import ASSET, JobFile
+from training.azure.job_request import make_job
+from training.azure.pipeline.definition import Plan, build
+from training.azure.pipeline.snapshot import place_of, snapshot
+from training.azure.session import Session
+from training.errors import UsageError
+
+if TYPE_CHECKING:
+    from azure.ai.ml.entities import PipelineJob
+
+DATASTORE = "workspaceblobstore"
+BEST = "best_model"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When to run again and again: a cron expression of five fields, in a time zone as Azure names it."""
+
+    cron: str
+    time_zone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        if len(self.cron.split()) != 5:
+            raise UsageError(
+                f"schedule {self.cron!r}: five fields are expected: minute hour day month weekday, as in '0 3 * * 0'"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was sent: a job, or a schedule that starts such jobs."""
+
+    name: str
+    status: str
+    studio_url: str | None
+    schedule: str | None = None
+
+    def as_json(self) -> dict[str, str | None]:
+        """Return what programs are told."""
+        return asdict(self)
+
+
+def describe(plan: Plan, job: JobFile) -> "PipelineJob":
+    """Return the pipeline, without asking Azure.
+
+    Raises:
+        UsageError: the job file says what a pipeline cannot do.
+    """
+    if job.task != "image-classification":
+        raise UsageError(f"the pipeline judges image-classification; submit a job for {job.task} by itself")
+    return build(plan, partial(_train, job))
+
+
+def _train(job: JobFile, training: Any, validation: Any) -> Any:
+    from azure.ai.ml import Output  # noqa: PLC0415 - over a second
+
+    outputs = {BEST: Output(type="mlflow_model")}
+    return make_job(job, training_data=training, validation_data=validation, outputs=outputs)
+
+
+def resolve(session: Session, plan: Plan, told: Callable[[str], object]) -> Plan:
+    """Return the plan with the place of its pictures and of this code, which is uploaded unless it is there.
+
+    Raises:
+        AzureError: the data asset or a cluster is not there, or the code cannot be stored.
+    """
+    named = ASSET.fullmatch(plan.pictures)
+    if named is None or named["version"] is None:
+        raise UsageError(f"pictures {plan.pictures!r}: name a version of a data asset, as in azureml:parts:3")
+    with session.asking(f"asking for the data asset {plan.pictures}"):
+        data = session.client.data.get(named["name"], version=named["version"])
+    if data.type != "uri_folder" or not data.path:
+        raise UsageError(f"{plan.pictures} is a {data.type}: the pipeline takes a folder of pictures, a uri_folder")
+    for name in sorted({plan.compute, plan.train_compute}):
+        with session.asking(f"looking for the cluster {name}"):
+            session.client.compute.get(name)
+    archive = snapshot()
+    place = place_of(archive)
+    told(f"storing the steps' code, {len(archive) >> 10} KiB")
+    with session.asking("storing the steps' code"), open_datastore(session.connection, DATASTORE) as container:
+        container.put(place, archive, sha256=hashlib.sha256(archive).hexdigest())
+    return replace(plan, url=data.path, code=f"azureml://datastores/{DATASTORE}/paths/{place}")
+
+
+def send(session: Session, plan: Plan, job: JobFile, schedule: Schedule | None) -> Sent:
+    """Start the pipeline, or set its schedule.
+
+    Raises:
+        AzureError: Azure refuses; a compute that is not there is named.
+    """
+    pipeline = describe(plan, job)
+    if schedule is not None:
+        return _set(session, plan.name, pipeline, schedule)
+    with session.asking(f"submitting the pipeline {plan.name}"):
+        made: Any = session.client.jobs.create_or_update(pipeline)
+    return Sent(made.name, made.status, made.studio_url)
+
+
+def _set(session: Session, name: str, pipeline: "PipelineJob", schedule: Schedule) -> Sent:
+    from azure.ai.ml.entities import CronTrigger, JobSchedule  # noqa: PLC0415 - over a second
+
+    pipeline.name = None  # each run gets a name of its own
+    trigger = CronTrigger(expression=schedule.cron, time_zone=schedule.time_zone)
+    wanted = JobSchedule(name=name, trigger=trigger, create_job=pipeline)
+    with session.asking(f"setting the schedule {name}"):
+        made: Any = session.client.schedules.begin_create_or_update(wanted).result()
+    state = getattr(made.provisioning_state, "value", made.provisioning_state)
+    return Sent(made.name, state, None, f"{schedule.cron} ({schedule.time_zone})")
