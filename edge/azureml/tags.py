@@ -9,6 +9,8 @@ PROVEN = "proven"
 CREATED_AT = "bundle_created_at"
 MANIFEST_SHA256 = "manifest_sha256"
 MODEL_SHA256 = "model_sha256"
+BUNDLE_TAGS: frozenset[str] = frozenset((SCHEMA, TASK, FAMILY, PROVEN, CREATED_AT, MANIFEST_SHA256, MODEL_SHA256))
+"""What :func:`tags_of` sets, and nobody else does."""
 
 
 def tags_of(bundle: Bundle) -> dict[str, str]:

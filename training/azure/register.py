@@ -9,7 +9,7 @@ from typing import Any
 from edge.azureml.containers import open_datastore
 from edge.azureml.place import SharedRegistry
 from edge.azureml.stores import DATASTORE_URI
-from edge.azureml.tags import MANIFEST_SHA256, tags_of
+from edge.azureml.tags import BUNDLE_TAGS, MANIFEST_SHA256, tags_of
 from edge.bundle import SIGNATURE, Bundle, Manifest, is_name, manifest_json, open_bundle, version_key, write_manifest
 from edge.registry.files import copy_bundle, partial_folder, place
 from training.azure.bundle_upload import upload, upload_signature
@@ -96,8 +96,7 @@ def _check_order(session: Session, order: Order) -> None:
         raise UsageError("a shared registry knows no stages: set a tag (--tag line=prod) and let devices follow that")
     if order.version not in (None, AUTO) and (not is_name(order.version or "") or order.version == RESERVED):
         raise UsageError(f"--version {order.version}: {AUTO}, or letters, digits, '.', '_' and '-'; not {RESERVED}")
-    own = {MANIFEST_SHA256, "bundle_schema", "task", "family", "proven", "bundle_created_at", "model_sha256"}
-    if taken := sorted(own & order.tags.keys()):
+    if taken := sorted(BUNDLE_TAGS & order.tags.keys()):
         raise UsageError(f"--tag {taken[0]}: this tag says what the bundle is, and is set from it")
     long = next((key for key, value in order.tags.items() if not key or max(len(key), len(value)) > MAX_TAG), None)
     if long is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from edge.azureml.tags import BUNDLE_TAGS
 from training.azure.register import Order, Registration, summary
 from training.azure.register import register as register_bundle
 from training.azure.session import Session
@@ -67,6 +68,4 @@ def _lines(done: Registration, session: Session) -> Iterator[tuple[str, str]]:
 
 def _own(done: Registration) -> dict[str, str]:
     """Return the tags that people set."""
-    from edge.azureml.tags import tags_of as of_bundle  # noqa: PLC0415 - kept beside its use
-
-    return {key: value for key, value in done.registered.tags.items() if key not in of_bundle(done.bundle)}
+    return {key: value for key, value in done.registered.tags.items() if key not in BUNDLE_TAGS}
