@@ -114,13 +114,13 @@ def _draw_order(axes: "Axes", dots: Sequence[Dot], colours: Mapping[str, str], *
 def _draw_setting(axes: "Axes", name: str, dots: Sequence[Dot], colours: Mapping[str, str]) -> None:
     values = [dot.settings[name] for dot in dots]
     numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    repeated = len(set(values)) < len(values) or all(isinstance(value, int) for value in values)
-    if numeric and not (repeated and len(set(values)) <= MOST_WORDS):
+    words = list(dict.fromkeys(map(str, sorted(values) if numeric else sorted(map(str, values)))))
+    repeated = len(words) < len(values) or all(isinstance(value, int) for value in values)
+    if numeric and not (repeated and len(words) <= MOST_WORDS):
         places = [float(value) for value in values]
         if min(places) > 0 and max(places) / min(places) >= DECADES:
             axes.set_xscale("log")
     else:
-        words = list(map(str, sorted(set(values)) if numeric else sorted(set(map(str, values)))))
         # side by side where trials did alike: by a fixed rule, so that the same trials make the same picture
         places = [words.index(str(dot.settings[name])) + (dot.number * GOLDEN % 1 - 0.5) * 0.3 for dot in dots]
         axes.set_xticks(range(len(words)), words, rotation=30 if max(map(len, words)) * len(words) > 24 else 0)

@@ -50,6 +50,20 @@ def test_a_drawing_has_the_names_in_it(tmp_path: Path) -> None:
     assert "<!-- same -->" not in text
 
 
+def test_numbers_that_span_decades_have_a_logarithmic_axis(tmp_path: Path) -> None:
+    """And those that do not, a plain one; lists are words."""
+    path = tmp_path / "trials.svg"
+    several = [
+        Dot(n, 0.5 + n / 100, settings={"rate": 10.0 ** -(n + 1), "size": 0.5 + n / 10, "grid": [n % 2, 2]})
+        for n in range(4)
+    ]
+    draw_trials(path, several, ["rate", "size", "grid"], title="line", unit="accuracy")
+    text = path.read_text()
+    assert r"<!-- $\mathdefault{10^{-3}}$ -->" in text
+    assert "<!-- size -->" in text
+    assert "<!-- [0, 2] -->" in text
+
+
 def test_a_setting_that_a_trial_lacks_is_drawn_of_the_others(tmp_path: Path) -> None:
     """Conditional spaces give trials different settings."""
     path = tmp_path / "trials.svg"

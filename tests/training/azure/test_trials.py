@@ -204,6 +204,26 @@ def test_azure_being_away_is_no_answer(azure: Cloud, session: Session) -> None:
         job.view()
 
 
+@pytest.mark.parametrize("away", [r"POST .*runs/search", r"GET .*runs/get", r"GET /history/.*/children"])
+def test_azure_may_go_away_at_any_request(azure: Cloud, session: Session, away: str) -> None:
+    """What passes is never taken for a job without trials or metrics."""
+    automl_job(azure, "line", trials=[trial(0, 0.9)], artifacts={})
+    azure.wire.break_(r"POST .*runs/search", 400)
+    azure.wire.break_(away, 503)
+    with open_job(session, "line") as job, pytest.raises(AzureUnavailableError):
+        job.view()
+
+
+@pytest.mark.parametrize("away", [r"GET .*/jobs/line$", r"GET .*/jobs/line_HD$", r"GET .*runs/get"])
+def test_azure_may_go_away_while_the_best_trial_is_asked_for(azure: Cloud, session: Session, away: str) -> None:
+    """What passes is never taken for a job without a best trial."""
+    automl_job(azure, "line", trials=[trial(0, 0.9)], artifacts={})
+    azure.resources.get(job_path("line"))["properties"]["tags"].clear()
+    azure.wire.break_(away, 503)
+    with pytest.raises(AzureUnavailableError):
+        best_trial(session, "line")
+
+
 def test_the_best_trial_is_the_one_that_the_job_names(azure: Cloud, session: Session) -> None:
     """With its hyperparameters and metrics."""
     automl_job(azure, "line", trials=[trial(0, 0.9, learning_rate=0.1), trial(1, 0.7)], artifacts={})

@@ -103,6 +103,17 @@ def test_why_it_failed_may_not_be_asked(azure: Cloud, session: Session) -> None:
     assert (last.view.state, last.reasons) == ("failed", {"line": "Azure does not say why"})
 
 
+def test_the_reason_is_asked_again_when_azure_is_back(azure: Cloud, session: Session) -> None:
+    """The end is not told without it."""
+    automl_job(azure, "line", trials=[], status="Failed", error="no quota", artifacts={})
+    azure.wire.break_(r"GET /history/.*/details", 503, times=1)
+    lost, back, last = follow(session, "line", pace=Clock().pace())
+    assert isinstance(lost, Lost)
+    assert isinstance(back, Back)
+    assert isinstance(last, Seen)
+    assert last.reasons == {"line": "no quota"}
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_loss_is_lived_through(azure: Cloud, session: Session, job: RunningJob, status: int) -> None:
     """It is told once, tried again ever more slowly, and that Azure is back is told too."""
