@@ -8,7 +8,7 @@ from functools import partial
 from edge.azureml.containers import Container, open_datastore
 from training.azure.data_assets import NAME, Asset, Assets, Wanted
 from training.azure.session import Session
-from training.azure.storing import Sent, Told, ToSend, send, storing
+from training.azure.storing import Sent, SignatureOverError, Told, ToSend, send, storing
 from training.dataset.annotations import Example, Picture
 from training.dataset.collection import Collection
 from training.dataset.entries import place_of
@@ -133,6 +133,18 @@ def upload(collection: Collection, session: Session, to: Destination, told: Told
         raise UsageError(f"name {to.name!r}: letters, digits, . _ - only, beginning with a letter or digit")
     if collection.problems:
         raise DataError("the collection has problems; nothing was sent")
+    before = Sent()
+    while True:
+        try:
+            done = _uploaded(collection, session, to, told)
+        except SignatureOverError as over:
+            before += replace(over.sent, kept=0)
+        else:
+            sent = replace(done.sent, kept=done.sent.kept - before.files)
+            return replace(done, sent=sent + before)
+
+
+def _uploaded(collection: Collection, session: Session, to: Destination, told: Told) -> Uploaded:
     opening = session.asking(f"opening the datastore {to.datastore}")
     with opening, open_datastore(session.connection, to.datastore, retries=to.retries) as container:
         under_way = Upload(session, Assets(session), container, to, told)

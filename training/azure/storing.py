@@ -8,11 +8,12 @@ from itertools import islice
 
 from edge.azureml.containers import Container
 from training.azure.session import Session
-from training.errors import AzureError, AzureUnavailableError
+from training.errors import AzureUnavailableError
 
 WORKERS = 8
 """How many files are on their way at once; the SDK's pool keeps ten connections."""
-FORBIDDEN = 403
+EXPIRED = "AuthenticationFailed"
+"""What storage says of a signature whose time is over."""
 
 Told = Callable[[int, int], object]
 """Hears how many of how many files are there."""
@@ -39,53 +40,67 @@ class Sent:
         return Sent(self.files + other.files, self.bytes + other.bytes, self.kept + other.kept)
 
 
+class SignatureOverError(Exception):
+    """A datastore's signature lasts an hour, an upload may last longer: open the datastore anew and go on."""
+
+    def __init__(self, sent: Sent) -> None:
+        super().__init__("the signature is over")
+        self.sent = sent
+
+
 def send(container: Container, folder: str, files: Sequence[ToSend], told: Told = lambda _done, _all: None) -> Sent:
     """Make sure that files are in a folder; those that are there with the same hash stay as they are.
 
     Of the files, no more are in memory than are on their way. At the first error the rest is left.
+
+    Raises:
+        SignatureOverError: files were sent, then the container's signature was not accepted any more.
     """
+    from azure.core.exceptions import HttpResponseError  # noqa: PLC0415 - only who talks to Azure has it
+
     there = {stored.path: stored.sha256 for stored in container.files(folder)}
     todo = [file for file in files if there.get(file.path) != file.sha256]
     kept = len(files) - len(todo)
     told(kept, len(files))
-    sent = Sent(kept=kept)
-    for size in _sizes(container, todo):
-        sent += Sent(files=1, bytes=size)
-        told(kept + sent.files, len(files))
-    return sent
+    sizes: list[int] = []
+    try:
+        for ended, _ in enumerate(_ended(container, todo, sizes.append), 1):
+            told(kept + ended, len(files))
+    except HttpResponseError as error:
+        if sizes and error.error_code == EXPIRED:
+            raise SignatureOverError(Sent(len(sizes), sum(sizes))) from error
+        raise
+    return Sent(len(sizes), sum(sizes), kept)
 
 
-def _sizes(container: Container, todo: Sequence[ToSend]) -> Iterator[int]:
-    """Send, and yield each file's size once it is there."""
+def _ended(container: Container, todo: Sequence[ToSend], sent: Callable[[int], object]) -> Iterator[None]:
+    """Send; yield after each file. ``sent`` hears of its size, from several threads."""
     with ThreadPoolExecutor(WORKERS, "send") as workers:
         waiting = iter(todo)
-        running: set[Future[int]] = {workers.submit(_send, container, file) for file in islice(waiting, 2 * WORKERS)}
+        running: set[Future[None]] = {
+            workers.submit(_send, container, file, sent) for file in islice(waiting, 2 * WORKERS)
+        }
         try:
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (ended.result() for ended in done)
-                running |= {workers.submit(_send, container, file) for file in islice(waiting, len(done))}
+                running |= {workers.submit(_send, container, file, sent) for file in islice(waiting, len(done))}
         except BaseException:
             workers.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _send(container: Container, file: ToSend) -> int:
+def _send(container: Container, file: ToSend, sent: Callable[[int], object]) -> None:
     data = file.read()
     container.put(file.path, data, sha256=file.sha256)
-    return len(data)
+    sent(len(data))
 
 
 @contextmanager
 def storing(session: Session, what: str) -> Iterator[None]:
-    """Turn Azure's errors into AzureError as ``session.asking`` does, with the remedies of storage beside."""
+    """Turn Azure's errors into AzureError as ``session.asking`` does, and say that nothing is lost."""
     try:
         with session.asking(what):
             yield
     except AzureUnavailableError as error:
         raise AzureUnavailableError(f"{error}; run the same command again, what is there is not sent again") from error
-    except AzureError as error:
-        if getattr(error.__cause__, "status_code", None) != FORBIDDEN:
-            raise
-        role = "Storage Blob Data Contributor"
-        raise AzureError(f"{error}; the identity needs the role {role} on the workspace's storage account") from error

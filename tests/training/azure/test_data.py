@@ -162,7 +162,7 @@ def test_without_the_right_to_write_the_role_is_named(
 ) -> None:
     """Nothing is registered."""
     azure.sas_permissions = "rl"
-    with pytest.raises(AzureError, match=r"uploading to the datastore .*the role Storage Blob Data Contributor"):
+    with pytest.raises(AzureError, match=r"uploading to the datastore .*Storage Blob Data Contributor to write"):
         upload(collect(pictures), session, Destination(name))
     assert bodies(azure) == {}
 
@@ -194,6 +194,27 @@ def test_a_fault_that_passes_is_not_noticed(azure: Cloud, session: Session, pict
     done = upload(collect(pictures), session, Destination(name))
     assert done.sent.files == 20
     assert azure.wire.count("PUT", r"/storage/.*/1\.png") == 2
+
+
+def test_an_upload_outlasts_the_datastores_signature(azure: Cloud, session: Session, pictures: Path, name: str) -> None:
+    """It lasts an hour: the datastore is opened anew, and only what is missing is sent."""
+    lead_through(azure)
+    over = {"x-ms-error-code": "AuthenticationFailed"}
+    azure.wire.break_(r"PUT /storage/.*/b/.*\.png", 403, code="AuthenticationFailed", headers=over, times=1)
+    done = upload(collect(pictures), session, Destination(name))
+    assert (done.sent.files, done.sent.kept) == (20, 0)
+    assert azure.wire.count("PUT", r"/storage/.*\.png") == 21
+    assert done.pictures is not None
+    assert len(stored(azure, done.pictures.path)) == 20
+
+
+def test_a_signature_that_never_opens_is_told(azure: Cloud, session: Session, pictures: Path, name: str) -> None:
+    """Nothing was sent by it: asking again would never end."""
+    lead_through(azure)
+    over = {"x-ms-error-code": "AuthenticationFailed"}
+    azure.wire.break_(r"PUT /storage/.*\.png", 403, code="AuthenticationFailed", headers=over)
+    with pytest.raises(AzureError, match="refuses the signature"):
+        upload(collect(pictures), session, Destination(name))
 
 
 def test_a_named_version(session: Session, pictures: Path, name: str) -> None:
