@@ -21,11 +21,11 @@ def session_of(azure: Cloud, folder: Path, **how: Any) -> Session:
     return Session(place, Identity("managed-identity"), read_cloud(str(azure.cloud_file(folder))), **how)
 
 
-def put_data(azure: Cloud, name: str, version: str = "1", kind: str = "mltable") -> str:
+def put_data(azure: Cloud, name: str, version: str = "1", kind: str = "mltable", **tags: str) -> str:
     """Put a data asset there and return its path."""
     path = f"{WORKSPACE_PATH}/data/{name}/versions/{version}"
     uri = f"azureml://datastores/workspaceblobstore/paths/{name}/{version}/"
-    known = {"isAnonymous": False, "isArchived": False, "tags": {}, "properties": {}}
+    known = {"isAnonymous": False, "isArchived": False, "tags": tags, "properties": {}}
     azure.resources.put(path, {**known, "dataType": kind, "dataUri": uri})
     return path
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from edge.azureml.containers import open_datastore
 from training.azure.data import DATASTORE, ROOT
 from training.azure.data_assets import Assets, Wanted
-from training.azure.job_file import ASSET, MLTABLE
+from training.azure.job_schema import ASSET
 from training.azure.paths import resource
 from training.azure.session import Session
 from training.azure.storing import ToSend, send, storing
-from training.dataset.mltable import digest_of_table
+from training.dataset.mltable import MLTABLE, digest_of_table
 from training.errors import UsageError
 
 VERSION_LENGTH = 16
@@ -93,8 +93,17 @@ def _check_place(file: Path, line: bytes) -> None:
         )
 
 
-def newest(session: Session, asset: DataAsset) -> tuple[DataAsset | None, str]:
-    """Return the asset with its version, and its type; None where it is not there. Raises AzureError."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What Azure says of a data asset: its version, type, and (if we made it) the task that its table is for."""
+
+    asset: DataAsset
+    kind: str
+    task: str | None
+
+
+def look_up(session: Session, asset: DataAsset) -> Found | None:
+    """Return what Azure has of an asset, None where it is not there. Raises AzureError."""
     from azure.ai.ml.exceptions import MlException  # noqa: PLC0415 - over a second to import
     from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 - the same
 
@@ -103,12 +112,12 @@ def newest(session: Session, asset: DataAsset) -> tuple[DataAsset | None, str]:
         try:
             found = data.get(asset.name, asset.version) if asset.version else data.get(asset.name, label="latest")
         except ResourceNotFoundError:
-            return None, ""
+            return None
         except MlException:
             if asset.version:
                 raise
-            return None, ""  # so says the SDK where a name has no version
-    return DataAsset(asset.name, str(found.version)), str(found.type)
+            return None  # so says the SDK where a name has no version
+    return Found(DataAsset(asset.name, str(found.version)), str(found.type), (found.tags or {}).get("task"))
 
 
 def bring(session: Session, asset: DataAsset) -> None:

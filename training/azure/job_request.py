@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from edge.azureml.connection import Rehearsal
 from training.azure.hyperparameters import as_sent
-from training.azure.job_file import JobFile, JobIdentity, Sweep
 from training.azure.job_rules import MODEL_NAME
+from training.azure.job_schema import JobFile, JobIdentity, Sweep
 from training.azure.search_space import AnyDistribution, read_distribution
 from training.azure.session import Session
 

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from training.azure.job_file import JobFile
-from training.azure.job_inputs import DataAsset, bring, data_asset, newest
+from training.azure.job_inputs import DataAsset, bring, data_asset, look_up
 from training.azure.job_request import MARK, Request, make_job, mark_of, rehearse
+from training.azure.job_schema import JobFile, has_gpu
 from training.azure.session import Session
 from training.errors import AzureError, AzureUnavailableError, UsageError
 
@@ -137,7 +137,7 @@ def _ready(session: Session, order: Order) -> Order:
     missing: list[str] = []
     found: dict[DataAsset, DataAsset] = {}
     for asset in _assets(order):
-        found[asset], problem = _there(session, asset)
+        found[asset], problem = _there(session, asset, order.job.task)
         missing += [problem] if problem else []
     missing += _compute_problems(session, order.job)
     if missing:
@@ -146,15 +146,18 @@ def _ready(session: Session, order: Order) -> Order:
     return dataclasses.replace(order, training=found[order.training], validation=validation)
 
 
-def _there(session: Session, asset: DataAsset) -> tuple[DataAsset, str]:
+def _there(session: Session, asset: DataAsset, task: str) -> tuple[DataAsset, str]:
+    """Return an asset with its version, and what is wrong with it."""
     if asset.table is not None:
         return asset, ""
-    known, kind = newest(session, asset)
-    if known is None:
+    found = look_up(session, asset)
+    if found is None:
         return asset, f"there is no data asset {asset} (automl-train data upload FOLDER --name NAME makes them)"
-    if kind != "mltable":
-        return known, f"the data asset {known} is a {kind}; AutoML for images is trained on an mltable"
-    return known, ""
+    if found.kind != "mltable":
+        return asset, f"the data asset {found.asset} is a {found.kind}; AutoML for images is trained on an mltable"
+    if found.task not in (None, task):
+        return asset, f"the data asset {found.asset} is for {found.task}, the job for {task}"
+    return found.asset, ""
 
 
 def _compute_problems(session: Session, job: JobFile) -> Iterator[str]:
@@ -168,7 +171,13 @@ def _compute_problems(session: Session, job: JobFile) -> Iterator[str]:
         except ResourceNotFoundError:
             yield f"there is no compute {job.compute} (automl-train azure compute ensure makes it)"
             return
-    most, wanted = getattr(found, "max_instances", None), job.node_count_per_trial or 1
+    size, most, wanted = (
+        getattr(found, "size", None),
+        getattr(found, "max_instances", None),
+        job.node_count_per_trial or 1,
+    )
+    if size is not None and not has_gpu(size):
+        yield f"the compute {job.compute} has machines of the size {size}, without a GPU; AutoML for images needs one"
     if most is not None and most < wanted:
         yield f"the compute {job.compute} grows to {most} nodes, but a trial wants {wanted} (node_count_per_trial)"
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from training.azure.hyperparameters import KINDS, LAYERS, PARAMETERS, Parameter
 from training.azure.image_models import BOXES, CLASSIFYING, METRICS, NETWORKS
-from training.azure.job_file import (
+from training.azure.job_schema import (
     Bandit,
     JobFile,
     JobIdentity,

@@ -91,7 +91,11 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
             ["validation_data_size: is for splitting the training data, but validation_data is given"],
         ),
         ({"compute": None}, ["compute: give either compute, the name of a cluster, or [serverless]"]),
-        ({"serverless": {"instance_type": "S"}}, ["compute: give either compute"]),
+        ({"serverless": {"instance_type": "Standard_NC6s_v3"}}, ["compute: give either compute"]),
+        (
+            {"serverless": {"instance_type": "Standard_DS3_v2"}, "compute": None},
+            ["serverless.instance_type: has no GPU; take a size of the families Standard_NC or"],
+        ),
         ({"serverless": {}, "compute": None}, ["serverless.instance_type: is required"]),
         ({"experimnt": "x"}, ["experimnt: no such key; did you mean experiment?"]),
         ({"max_trials": 3}, ["max_trials: no such key here; it belongs into [limits]"]),

@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.azure.orders import job
 from training.azure.job_file import check_job
@@ -255,3 +257,33 @@ def test_sizes_that_are_drawn() -> None:
         {"model_name": "maskrcnn_resnet18_fpn", "min_size": [600, 1400]}, task="image-instance-segmentation"
     )
     assert found == "sweep.space.min_size: must be at most max_size, got 600, 1400 and 1333"
+
+
+COUNTED = ("model_name", "learning_rate", "number_of_epochs", "optimizer", "beta1", "layers_to_freeze", "min_size")
+NAMES = st.sampled_from((*COUNTED, "training_crop_size", "early_stopping", "nonsense", "type", "values", "min_value"))
+PLAIN = (
+    st.none()
+    | st.booleans()
+    | st.integers(-9, 3000)
+    | st.floats()
+    | st.sampled_from(["resnet18", "vitb16r224", "yolov5", "choice", "uniform", "qnormal", "sgd", "adam", "x", ""])
+)
+VALUES = st.recursive(
+    PLAIN,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.text(max_size=3), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    model=VALUES | st.dictionaries(NAMES, VALUES, max_size=4),
+    spaces=VALUES | st.lists(st.dictionaries(NAMES, VALUES, max_size=4), max_size=2),
+    limits=VALUES,
+    task=st.sampled_from(["image-classification", "image-object-detection", "x", 3]),
+)
+def test_whatever_is_written_ends_in_words(model: Any, spaces: Any, limits: Any, task: Any) -> None:
+    """A file that nobody can mean is told to be wrong; it never ends as a traceback."""
+    for swept_by in (None, {"sampling_algorithm": "random", "space": spaces}, spaces):
+        found = problems(task=task, model=model, limits=limits, sweep=swept_by)
+        assert all(": " in text for text in found)

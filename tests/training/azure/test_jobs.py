@@ -93,11 +93,18 @@ def test_all_that_is_missing_is_told_before_anything_is_sent(azure: Cloud, sessi
 
 
 def test_what_cannot_be_trained_on(azure: Cloud, session: Session, order: Callable[..., Order]) -> None:
-    """Pictures alone are no table; a trial of three machines needs a cluster of three."""
+    """Pictures alone are no table, boxes are no classes; a trial of three machines needs three, with GPUs."""
     put_data(azure, "pictures", kind="uri_folder")
-    make_compute(azure, "small", **cluster(high=2))
-    with pytest.raises(AzureError, match=r"pictures:1 is a uri_folder.*grows to 2 nodes, but a trial wants 3"):
-        submit(session, order(training_data="azureml:pictures:1", compute="small", node_count_per_trial=3))
+    put_data(azure, "boxes", task="image-object-detection")
+    make_compute(azure, "small", **cluster("Standard_DS3_v2", high=2))
+    changes = {"training_data": "azureml:pictures:1", "validation_data": "azureml:boxes@latest", "compute": "small"}
+    with pytest.raises(AzureError) as caught:
+        submit(session, order(node_count_per_trial=3, **changes))
+    said = str(caught.value)
+    assert "pictures:1 is a uri_folder; AutoML for images is trained on an mltable" in said
+    assert "boxes:1 is for image-object-detection, the job for image-classification" in said
+    assert "machines of the size Standard_DS3_v2, without a GPU" in said
+    assert "grows to 2 nodes, but a trial wants 3" in said
 
 
 def test_a_local_table_becomes_an_asset_once(azure: Cloud, session: Session, order: Any, tmp_path: Path) -> None:
