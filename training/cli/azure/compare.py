@@ -77,7 +77,7 @@ def compare(session: Session, endpoint: str, pictures: tuple[Path, ...], *, as_j
             _draw(asked["plot"], compared, f"{endpoint} and {edge}")
         if as_json:
             told = {"endpoint": endpoint, "edge": str(edge), "tolerance": tolerance, **asdict(summary)}
-            click.echo(json.dumps({**told, "of": [one.as_json() for one in compared]}, indent=2))
+            click.echo(json.dumps({**told, "results": [one.as_json() for one in compared]}, indent=2))
         else:
             _show(compared, summary, tolerance, f"{endpoint} and {edge}")
     if summary.beyond:

@@ -67,8 +67,8 @@ def test_shifted_probabilities_are_found(azure: Cloud, bundle: Path, pictures: P
     assert shown["largest"] == pytest.approx(0.05)
     assert shown["mean"] == pytest.approx(0.1 / 4)
     assert (shown["beyond"], shown["disagreements"], shown["compared"]) == (5, 0, 5)
-    assert shown["of"][0]["most_different"] in ("blue", "bright")
-    assert "no known difference explains it" in shown["of"][0]["reason"]
+    assert shown["results"][0]["most_different"] in ("blue", "bright")
+    assert "no known difference explains it" in shown["results"][0]["reason"]
     assert compare(azure, tmp_path, "line-one", pictures, "--bundle", bundle, "--tolerance", 0.06).exit_code == 0
 
 
@@ -88,7 +88,7 @@ def test_what_only_one_side_can_read_differs(azure: Cloud, bundle: Path, picture
     (pictures / "broken.png").write_bytes(b"no picture")
     both = compare(azure, tmp_path, "line-one", pictures, "--bundle", bundle, "--json")
     assert both.exit_code == 0, both.output
-    [broken] = [one for one in json.loads(both.stdout)["of"] if one["path"].endswith("broken.png")]
+    [broken] = [one for one in json.loads(both.stdout)["results"] if one["path"].endswith("broken.png")]
     assert "leaves the picture out" in broken["problem"]
     assert "the edge cannot use the picture" in broken["problem"]
     same = endpoints_of(azure).answer
