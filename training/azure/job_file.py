@@ -15,7 +15,7 @@ from training.dataset.annotations import TASKS
 from training.dataset.mltable import MLTABLE
 from training.errors import UsageError
 
-__all__ = ["JobFile", "check_job", "read_job_file"]
+__all__ = ["ASSET", "JobFile", "check_job", "read_job_file"]
 
 
 def read_job_file(
