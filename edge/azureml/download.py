@@ -132,13 +132,12 @@ def find_bundle(folder: Folder, files: Mapping[str, StoredFile], *, name: str, v
     return Found(manifest, data, files)
 
 
-def fetch_bundle(folder: Folder, inquiry: Inquiry, tell: Tell) -> None:
-    """Download the bundle in a folder of Azure's to the inquiry's.
+def fetch_bundle(folder: Folder, files: Mapping[str, StoredFile], inquiry: Inquiry, tell: Tell) -> None:
+    """Download the bundle that ``files`` of a folder of Azure's are to the inquiry's folder.
 
     Raises RegistryError where it is not (or no longer) the bundle that the inquiry means, or not whole, or Azure fails;
     ModelInvalidError as :func:`find_bundle`; StoreError where the inquiry's folder cannot be written.
     """
-    files = folder.files()
     if MANIFEST not in files:
         raise RegistryError(_no_manifest(folder, files))
     found = find_bundle(folder, files, name=inquiry.name, version=inquiry.version, tell=tell)

@@ -91,7 +91,7 @@ class Made:
         self._prune(folder)
         return manifest_and_digest(folder / BUNDLE)[1]
 
-    def fetch(self, inquiry: Inquiry) -> bool:
+    def fetch(self, inquiry: Inquiry, tell: Tell) -> bool:
         """Copy the made bundle of the inquiry's digest to its folder; False where there is none.
 
         Raises RegistryError where it is damaged, which removes it, StoreError.
@@ -100,7 +100,8 @@ class Made:
             try:
                 if manifest_and_digest(folder)[1] != inquiry.digest:
                     continue
-                copy_bundle(folder, Path(inquiry.into), digest=inquiry.digest)
+                into = Path(inquiry.into)
+                copy_bundle(folder, into, digest=inquiry.digest, took=lambda took, of: tell(Progress(took, of)))
             except (ModelInvalidError, RegistryError) as error:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise RegistryError(f"{error}; it is made anew") from error

@@ -52,13 +52,15 @@ def fetch(connection: Connection, inquiry: Inquiry, tell: Tell) -> None:
     where it is no bundle of that name and version, StoreError.
     """
     made = Made(Path(inquiry.cache), connection.place)
-    if made.fetch(inquiry):
+    if made.fetch(inquiry, tell):
         return
     version = one_registered(connection, inquiry.name, inquiry.version)
-    if version.kind == MLFLOW:
-        raise RegistryError(f"the bundle that was made of {version} is gone; it is made anew")
     with Stores(connection, timeout_s=inquiry.azure.timeout_s) as stores:
-        fetch_bundle(stores.folder(version), inquiry, tell)
+        folder = stores.folder(version)
+        files = folder.files()
+        if files and MANIFEST not in files and tags.MANIFEST_SHA256 not in version.tags:
+            raise RegistryError(f"the bundle that was made of {version} is gone; it is made anew")
+        fetch_bundle(folder, files, inquiry, tell)
 
 
 class Look:
