@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.artifacts import ImportOptions, import_artifacts
+from tests.box_graphs import write_box_graph
 from tests.edge.cli.conftest import Cli
 from tests.fakes import COLOURS, LABELS, encoded, make_bundle, picture, truncate
 
@@ -156,3 +158,21 @@ def test_import_with_known_answers_is_proven(cli: Cli, artifacts: Path, answers:
     assert right.exit_code == 0
     assert "4 of 4 known answers came out" in right.stdout
     assert cli("models", "verify", tmp_path / "models/parts/1").stdout.endswith("proven\n")
+
+
+def test_a_detection_bundle_is_checked_and_refused(cli: Cli, tmp_path: Path) -> None:
+    """Its hashes are compared first; then it is named as what this version does not run, and none is imported."""
+    folder = tmp_path / "boxes"
+    folder.mkdir()
+    write_box_graph(folder / "model.onnx", "retinanet")
+    (folder / "labels.json").write_text('["bolt", "nut"]')
+    options = ImportOptions(folder=folder, name="boxes", registry=tmp_path / "models", any_task=True)
+    bundle = import_artifacts(options).bundle.folder
+    verified = cli("models", "verify", bundle)
+    assert verified.exit_code == 1
+    assert "boxes:1 is a model for image-object-detection (family retinanet); this version runs" in verified.stderr
+    assert "detection" in cli("models", "list", "--registry", tmp_path / "models").stdout
+    truncate(bundle / "model.onnx")
+    assert "cut off or changed" in cli("models", "verify", bundle).stderr
+    refused = cli("models", "import", folder, "--name", "x", "--registry", tmp_path / "models")
+    assert "the graph is of the family retinanet" in refused.stderr

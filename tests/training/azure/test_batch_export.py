@@ -2,7 +2,8 @@
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,9 @@ FASTER = {"model_name": "fasterrcnn_resnet18_fpn", "box_detections_per_img": 50}
 
 
 @pytest.fixture
-def session(azure: Cloud, tmp_path: Path) -> Session:
-    return session_of(azure, tmp_path)
+def session(azure: Cloud, tmp_path: Path) -> Iterator[Session]:
+    with closing(session_of(azure, tmp_path)) as opened:
+        yield opened
 
 
 def make_job(azure: Cloud, name: str, hyperparameters: dict[str, Any] = FASTER, task: str = DETECTION) -> str:

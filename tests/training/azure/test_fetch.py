@@ -1,6 +1,7 @@
 """A finished job becomes a verified bundle, over the real SDK; or a clear refusal, and nothing is left."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,9 @@ TRIALS = [Trial(0, RESNET, {"accuracy": 0.8}), Trial(1, {**RESNET, "learning_rat
 
 
 @pytest.fixture
-def session(azure: Cloud, tmp_path: Path) -> Session:
-    return session_of(azure, tmp_path)
+def session(azure: Cloud, tmp_path: Path) -> Iterator[Session]:
+    with closing(session_of(azure, tmp_path)) as opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True)
