@@ -118,8 +118,7 @@ def _draw_setting(axes: "Axes", name: str, dots: Sequence[Dot], colours: Mapping
     repeated = len(words) < len(values) or all(isinstance(value, int) for value in values)
     if numeric and not (repeated and len(words) <= MOST_WORDS):
         places = [float(value) for value in values]
-        if min(places) > 0 and max(places) / min(places) >= DECADES:
-            axes.set_xscale("log")
+        _scale(axes, min(places), max(places))
     else:
         # side by side where trials did alike: by a fixed rule, so that the same trials make the same picture
         places = [words.index(str(dot.settings[name])) + (dot.number * GOLDEN % 1 - 0.5) * 0.3 for dot in dots]
@@ -129,6 +128,20 @@ def _draw_setting(axes: "Axes", name: str, dots: Sequence[Dot], colours: Mapping
     axes.set_xlabel(name, fontsize="small")
     axes.tick_params(labelsize="small")
     _tidy(axes)
+
+
+def _scale(axes: "Axes", least: float, most: float) -> None:
+    """Give the axis few enough numbers that they stand side by side; a logarithmic one where they span decades."""
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter  # noqa: PLC0415 - see above
+
+    if least <= 0 or most / least < DECADES:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
+        return
+    axes.set_xscale("log")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    if most / least < 1000:  # too few powers of ten to read values by
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
 
 
 def _scatter(

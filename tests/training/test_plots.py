@@ -1,5 +1,6 @@
 """Pictures are written as what their names say, also for one value or none that differs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,11 +58,13 @@ def test_numbers_that_span_decades_have_a_logarithmic_axis(tmp_path: Path) -> No
         Dot(n, 0.5 + n / 100, settings={"rate": 10.0 ** -(n + 1), "size": 0.5 + n / 10, "grid": [n % 2, 2]})
         for n in range(4)
     ]
-    draw_trials(path, several, ["rate", "size", "grid"], title="line", unit="accuracy")
+    several = [replace(dot, settings={**dot.settings, "decay": 0.001 * 4**dot.number}) for dot in several]
+    draw_trials(path, several, ["rate", "size", "grid", "decay"], title="line", unit="accuracy")
     text = path.read_text()
     assert r"<!-- $\mathdefault{10^{-3}}$ -->" in text
     assert "<!-- size -->" in text
     assert "<!-- [0, 2] -->" in text
+    assert "<!-- 0.03 -->" in text
 
 
 def test_a_setting_that_a_trial_lacks_is_drawn_of_the_others(tmp_path: Path) -> None:
