@@ -91,6 +91,9 @@ def _put(session: Session, wish: Wish, before: Mapping[str, int], watcher: Watch
         raise AzureUnavailableError(
             f"{error}; the deployment may go on in Azure: see 'automl-train azure deploy --list {wish.endpoint}'"
         ) from error
+    except KeyboardInterrupt:
+        watcher.noted(f"the deployment goes on in Azure: see 'automl-train azure deploy --list {wish.endpoint}'")
+        raise
     except AzureError as error:
         traffic = ", ".join(f"{name} {share} %" for name, share in before.items()) or "none"
         text = f"{_reason(error, wish)}; traffic stays as it was ({traffic})"

@@ -10,7 +10,6 @@ from edge.bundle import Bundle, Preprocessing, cropped, open_bundle
 from edge.errors import InferenceError, InputError
 from edge.predictor import Image, Predictor
 from edge.preprocess.decode import decode
-from edge.proof import load_and_prove
 from edge.results import prediction_json
 from training.azure.orientation import UPRIGHT, orientation_of, turned
 from training.azure.posting import Poster
@@ -34,6 +33,8 @@ class EdgeBundle:
     """A bundle, proven and run here on the CPU. Raises EdgeError for one that does not load."""
 
     def __init__(self, folder: Path) -> None:
+        from edge.proof import load_and_prove  # noqa: PLC0415 - a daemon as the edge needs no onnxruntime here
+
         self._bundle = open_bundle(folder)
         self._preprocessing = cropped(self._bundle.manifest)
         self._model, _ = load_and_prove(self._bundle, device="cpu")
