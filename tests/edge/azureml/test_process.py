@@ -9,14 +9,17 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from edge.bundle import open_bundle
+from edge.errors import RegistryError
 from edge.ports import Survey
+from edge.registry.azureml import AzureMlRegistry, Followed
 from edge.registry.inquiry import Failure, Inquiry, Message, Progress, parse_message
 from tests.azure.arm import WORKSPACE_PATH
 from tests.azure.blobs import free_port
 from tests.azure.standin import Cloud
-from tests.edge.azureml.held import Asker, put_automl, put_bundle
+from tests.edge.azureml.held import NAME, Asker, files_of, put_automl, put_bundle
 from tests.mosquitto import until
 
 COMMAND = [sys.executable, "-m", "edge.azureml"]
@@ -116,3 +119,21 @@ def test_nothing_heavy_is_loaded_that_is_not_needed() -> None:
         [sys.executable, "-c", program, *heavy], capture_output=True, cwd=ROOT, check=True, env=os.environ, timeout=60
     )
     assert done.stdout.strip() == b"[]"
+
+
+def test_the_daemons_registry_speaks_to_it(azure: Cloud, asker: Asker, tmp_path: Path) -> None:
+    """Both sides of the pipe together: a look and a download, and a refusal with Azure's own wish."""
+    folder = put_bundle(azure, tmp_path)
+    followed = Followed(asker.inquiry("survey").azure, NAME, tmp_path / "cache")
+    registry = AzureMlRegistry(followed)
+    (candidate,) = registry.survey().candidates
+    into = asker.into()
+    registry.fetch(candidate, into)
+    assert files_of(into) == files_of(folder)
+    azure.wire.break_("/models/", 429, headers={"Retry-After": "300"})
+    with pytest.raises(RegistryError, match="fewer requests"):
+        registry.survey()
+    asked = len(azure.wire.exchanges)
+    with pytest.raises(RegistryError, match="fewer requests"):
+        registry.survey(asked=True)
+    assert len(azure.wire.exchanges) == asked
