@@ -1,7 +1,7 @@
 """Finds the files of pictures that a labels' file names by paths from elsewhere."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
 from edge.preprocess.decode import SUFFIXES
@@ -17,7 +17,8 @@ class Pictures:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.names = _below(root)
-        self._by_file: Mapping[str, list[str]] = _grouped(self.names)
+        self._by_file = _grouped(self.names, lambda path: path.name)
+        self._by_stem = _grouped(self.names, lambda path: path.stem)
 
     def find(self, reference: str) -> str | None:
         """Return the name of the picture whose path ends most like ``reference``, which may lack its suffix.
@@ -25,7 +26,8 @@ class Pictures:
         Raises:
             DataError: several are as much like it.
         """
-        found = self._by_file.get(PurePosixPath(reference).name, [])
+        file = PurePosixPath(reference).name
+        found = self._by_file.get(file) or self._by_stem.get(file, [])
         alike = {name: _common_end(name, reference) for name in found}
         best = [name for name, parts in alike.items() if parts == max(alike.values())]
         if len(best) > 1:
@@ -46,13 +48,10 @@ def _below(root: Path) -> list[str]:
     return sorted(name for name in names if (root / name).is_file())
 
 
-def _grouped(names: list[str]) -> Mapping[str, list[str]]:
-    """Return names by file name, with and without its suffix."""
+def _grouped(names: list[str], key: Callable[[PurePosixPath], str]) -> Mapping[str, list[str]]:
     groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        path = PurePosixPath(name)
-        groups[path.name].append(name)
-        groups[path.stem].append(name)
+        groups[key(PurePosixPath(name))].append(name)
     return groups
 
 

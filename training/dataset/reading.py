@@ -36,6 +36,10 @@ SUFFIXES: Mapping[str, Format] = {".jsonl": "jsonl", ".json": "coco", ".xml": "v
 """What a labels' file is by its suffix."""
 
 
+NO_CLASSES = frozenset(("train", "training", "val", "valid", "validation", "test", "images", "pictures", "labels"))
+"""Folders of other layouts, which are seldom meant as classes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """What a person tells of a collection beside its folder, where it does not show.
@@ -119,6 +123,9 @@ def _from_folders(root: Path, wishes: Wishes) -> Dataset:
     if task in (DETECTION, SEGMENTATION):
         raise UsageError(f"{root}: folders tell classes only; {task} needs a labels' file with boxes or polygons")
     records = read_folders([root])
+    if not wishes.format and {record.label.lower() for record in records} <= NO_CLASSES:
+        names = ", ".join(sorted({record.label for record in records}))
+        raise UsageError(f"{root}: {names} look like no classes; give the folder that holds them, or --format folders")
     names = [record.path.relative_to(root).as_posix() for record in records]
     examples = (
         _example_of(Picture(name, record.path), (Tag(record.label),))

@@ -25,6 +25,14 @@ def test_class_folders(tmp_path: Path) -> None:
     assert found.classes == ["a", "b"]
 
 
+def test_parts_of_a_split_are_not_taken_for_classes(tmp_path: Path) -> None:
+    """Folders of a layout that we do not read would train a network to tell training from validation."""
+    write_pictures(tmp_path, ["train/1.png", "Valid/2.png"])
+    with pytest.raises(UsageError, match="Valid, train look like no classes"):
+        read_dataset(tmp_path)
+    assert read_dataset(tmp_path, Wishes(format="folders")).classes == ["Valid", "train"]
+
+
 def test_jsonl_of_each_task(tmp_path: Path) -> None:
     """The labels tell the task; pictures are found by the end of their path, whatever it begins with."""
     write_pictures(tmp_path, ["images/1.png", "images/2.png"])
@@ -191,6 +199,13 @@ def test_pictures_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) ->
         read_dataset(file)
     chosen = Wishes(pictures=tmp_path / "one")
     assert read_dataset(file, chosen).examples[0].picture.name == "a/1.png"
+
+
+def test_a_name_as_it_is_written_comes_before_one_without_its_suffix(tmp_path: Path) -> None:
+    """Only where no file is called so, what stands before its suffix counts."""
+    write_pictures(tmp_path, ["1.png", "1.png.jpg", "deep/2.png"])
+    file = write_lines(tmp_path / "labels.jsonl", [{"image_url": n, "label": "x"} for n in ("1.png", "2")])
+    assert [e.picture.name for e in read_dataset(file).examples] == ["1.png", "deep/2.png"]
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
