@@ -1,6 +1,8 @@
 """An open door to a workspace or a shared registry: the SDK's client, and the credential for what it cannot do."""
 
 import logging
+import os
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
     from azure.core.credentials import TokenCredential
     from azure.core.pipeline.transport import HttpTransport
+
+
+CURRENT_CLOUD = "AZUREML_CURRENT_CLOUD"
+"""By this variable the SDK remembers its cloud, and hands it on to processes that are started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,9 @@ def connect(
     once more at most, so that silence shows after twice ``timeout_s``. Raises ConfigError for an identity that lacks
     something.
     """
+    if "azure.ai.ml" not in sys.modules:
+        # the SDK looks this cloud up while it is imported, and fails on one that it is told of only below
+        os.environ.pop(CURRENT_CLOUD, None)  # noqa: TID251 - the SDK's own variable, which it sets itself
     from azure.ai.ml import MLClient  # noqa: PLC0415 - over a second, 100 MB
 
     from edge.azureml.waiting import Transport  # noqa: PLC0415 - the same

@@ -1,6 +1,9 @@
 """The SDK's client as it is opened: for which place, how patient, how quiet."""
 
 import logging
+import os
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -53,3 +56,16 @@ def test_places_show_what_a_person_calls_them() -> None:
     """In errors and logs."""
     assert str(PLACE) == f"workspace {WORKSPACE} ({RESOURCE_GROUP}, {SUBSCRIPTION})"
     assert str(SharedRegistry("plants")) == "registry plants"
+
+
+def test_a_cloud_of_the_process_before_is_no_obstacle(azure: StandIn, tmp_path: Path) -> None:
+    """The SDK hands its cloud on in the environment, and a new process would not know it while it imports the SDK."""
+    cloud = read_cloud(str(azure.cloud_file(tmp_path)))
+    code = (
+        "import sys; from edge.azureml.cloud import read_cloud; from edge.azureml.connection import connect\n"
+        "from edge.azureml.identity import Identity; from edge.azureml.place import Workspace\n"
+        "connect(Workspace('a', 'b', 'c'), Identity('managed-identity'), read_cloud(sys.argv[1])).close()"
+    )
+    environment = {**os.environ, "AZUREML_CURRENT_CLOUD": cloud.name}
+    words = [sys.executable, "-c", code, str(azure.cloud_file(tmp_path))]
+    subprocess.run(words, env=environment, check=True)
