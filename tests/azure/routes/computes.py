@@ -43,7 +43,11 @@ def cluster(size: str = "Standard_NC4as_T4_v3", low: int = 0, high: int = 4, idl
 
 
 def routes(cloud: Cloud) -> list[Route]:
-    """Return them. ``notes["compute_fails"]`` is the error (code, message) that making one ends with."""
+    """Return them.
+
+    ``notes["compute_fails"]`` is the error (code, message) that making one ends with, ``notes["compute_polls"]`` how
+    often somebody has to ask before it ends.
+    """
 
     def listed(request: Request) -> Mapping[str, Any]:
         return {"value": cloud.resources.below(request.url.path)}
@@ -63,6 +67,9 @@ def routes(cloud: Cloud) -> list[Route]:
 
     def operation(request: Request) -> Response:
         body = cloud.resources.get(cloud.notes[request.url.path])
+        if cloud.notes.get("compute_polls", 0) > 0:
+            cloud.notes["compute_polls"] -= 1
+            return JSONResponse({"status": "InProgress"}, headers=SOON)
         fails = cloud.notes.get("compute_fails")
         body["properties"]["provisioningState"] = "Failed" if fails else "Succeeded"
         if fails:

@@ -1,9 +1,19 @@
-"""What a cluster shall be, against what is there. No request is made here."""
+"""What a cluster shall be, against what is there; waiting for it."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from training.azure.compute import Compute, Wish, differences, gpu_warning
-from training.errors import UsageError
+from edge.azureml.cloud import read_cloud
+from edge.azureml.identity import Identity
+from edge.azureml.place import Workspace
+from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
+from tests.azure.standin import Cloud
+from training.azure.compute import Compute, Wish, differences, ensure, gpu_warning
+from training.azure.session import Session
+from training.errors import AzureError, UsageError
 
 THERE = Compute("gpu", "amlcompute", "Succeeded", "STANDARD_NC4AS_T4_V3", 0, 4, 1200, low_priority=False)
 WISH = Wish("gpu", "Standard_NC4as_T4_v3")
@@ -62,3 +72,27 @@ def test_wishes_that_cannot_be_are_refused(name: str, low: int, high: int, messa
     """Before Azure is asked."""
     with pytest.raises(UsageError, match=message):
         Wish(name, "Standard_NC4as_T4_v3", low, high)
+
+
+@pytest.fixture
+def session(azure: Cloud, tmp_path: Path) -> Iterator[Session]:
+    place = Workspace(SUBSCRIPTION, RESOURCE_GROUP, WORKSPACE)
+    cloud = read_cloud(str(azure.cloud_file(tmp_path)))
+    with closing(Session(place, Identity("managed-identity"), cloud)) as opened:
+        yield opened
+
+
+def test_whoever_waits_hears_how_far_it_is(azure: Cloud, session: Session) -> None:
+    """Azure's own word for it, and for how long."""
+    azure.notes["compute_polls"] = 1
+    heard: list[str] = []
+    assert ensure(session, WISH, heard.append).outcome == "made"
+    assert heard[0].endswith(", 0 s")
+    assert heard[1].endswith(", 1 s")
+
+
+def test_a_cluster_that_takes_too_long_is_not_waited_for(azure: Cloud, session: Session) -> None:
+    """Azure goes on with it; the error tells how to look."""
+    azure.notes["compute_polls"] = 1
+    with pytest.raises(AzureError, match="cluster gpu: not ready after 0 s; `compute show gpu` tells"):
+        ensure(session, WISH, lambda _: None, limit_s=0.0)
