@@ -13,6 +13,7 @@ from training.azure.job_rules import MODEL_NAME
 from training.azure.job_schema import JobFile, JobIdentity, Sweep
 from training.azure.search_space import AnyDistribution, read_distribution
 from training.azure.session import Session
+from training.errors import AzureError
 
 if TYPE_CHECKING:
     from azure.ai.ml.automl import SearchSpace
@@ -49,7 +50,7 @@ def make_job(job: JobFile, *, training_data: Any, validation_data: Any = None, *
     """Return the SDK's job of a job file.
 
     ``training_data`` and ``validation_data`` are paths of the control plane, or what a pipeline's step hands on;
-    ``more`` goes to the SDK's maker (``name``, ``outputs``).
+    ``more`` goes to the SDK's maker (``name``, ``outputs``, or ``resources`` in place of the file's).
     """
     from azure.ai.ml import automl  # noqa: PLC0415 - over a second to import
 
@@ -66,8 +67,7 @@ def make_job(job: JobFile, *, training_data: Any, validation_data: Any = None, *
         tags=dict(job.tags),
         environment_variables=dict(job.environment_variables) or None,
         identity=_identity(job.identity),
-        resources=_resources(job),
-        **{"properties": _properties(job), **more},
+        **{"properties": _properties(job), "resources": _resources(job), **more},
     )
     made.set_limits(**job.limits.model_dump())
     if job.model:
@@ -156,7 +156,11 @@ class Request:
 
 
 def rehearse(session: Session, made: Any) -> Request:
-    """Return the request that the SDK would send for a job. Nothing is asked of anybody. Raises AzureError."""
+    """Return the request that the SDK would send for a job. Nothing is asked of anybody.
+
+    Raises:
+        AzureError: the SDK finds the job wrong, or wants an answer before it sends one (it does for pipelines).
+    """
     from training.azure.rehearsal import HeldError, Nobody, Nowhere  # noqa: PLC0415 - over a second to import
 
     nowhere = dataclasses.replace(session, rehearsal=Rehearsal(Nobody(), Nowhere()))
@@ -164,5 +168,7 @@ def rehearse(session: Session, made: Any) -> Request:
         with closing(nowhere) as rehearsing, rehearsing.asking("making the job"):
             rehearsing.client.jobs.create_or_update(made)
     except HeldError as held:
+        if held.request.method != "PUT":
+            raise AzureError(f"this job cannot be rehearsed: the SDK asks Azure first ({held})") from held
         return Request(held.request.method, held.request.url, json.loads(held.request.body))
     raise AssertionError("the SDK sent nothing")

@@ -2,19 +2,23 @@
 
 import json
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.ai.ml import Input, automl
 from azure.ai.ml.entities import ResourceConfiguration
+from azure.ai.ml.exceptions import MlException
 from azure.ai.ml.sweep import BanditPolicy
+from azure.core.exceptions import ResourceNotFoundError
 
 from edge.azureml.cloud import Cloud
 from edge.azureml.identity import Identity
 from edge.azureml.place import Workspace
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
-from tests.azure.orders import job
+from tests.azure.orders import job, session_of
+from tests.azure.standin import Cloud as StandIn
 from training.azure.job_file import check_job
 from training.azure.job_request import rehearse
 from training.azure.jobs import order_of, planned
@@ -63,6 +67,15 @@ def test_nonsense_is_sent_as_it_is(session: Session) -> None:
     assert details["limitSettings"]["maxConcurrentTrials"] == 9
     assert details["sweepSettings"] == {"samplingAlgorithm": "dice"}
     assert details["validationDataSize"] == 1.5
+
+
+def test_the_newest_of_nothing_is_not_said_to_be_absent(azure: StandIn, tmp_path: Path) -> None:
+    """A version that is not there is: so :func:`training.azure.job_inputs.look_up` knows two errors."""
+    with closing(session_of(azure, tmp_path)) as session:
+        with pytest.raises(ResourceNotFoundError):
+            session.client.data.get("gone", "1")
+        with pytest.raises(MlException):
+            session.client.data.get("gone", label="latest")
 
 
 def test_a_policy_never_judges_by_default() -> None:

@@ -40,7 +40,8 @@ def asked(body: Body) -> Body:
 class Jobs:
     """What is asked about jobs. ``cloud.notes["lost_answers"]`` PUTs are done, and then answered by 500.
 
-    ``cloud.notes["on_submit"]`` is told the name of each new job.
+    ``cloud.notes["on_submit"]`` is told the name of each new job; with ``cloud.notes["names_are_final"]`` the same job
+    is refused too when it is put again.
     """
 
     def __init__(self, cloud: Cloud) -> None:
@@ -55,7 +56,7 @@ class Jobs:
     def put(self, request: Request) -> Response:
         path, wanted = request.url.path, json_of(request)["properties"]
         known = self._cloud.resources.get(path) if self._cloud.resources.has(path) else None
-        if known and asked(known["properties"]) != asked(wanted):
+        if known and (self._cloud.notes.get("names_are_final") or asked(known["properties"]) != asked(wanted)):
             raise ArmError(409, "UserError", TAKEN)
         body = known or self._cloud.resources.put(path, made(path, wanted))
         if not known and "on_submit" in self._cloud.notes:

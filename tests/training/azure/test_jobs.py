@@ -179,6 +179,13 @@ def test_a_job_whose_answer_got_lost_is_found_again(azure: Cloud, opened: Any, o
     assert azure.wire.count("PUT", "/jobs/") == 1
 
 
+def test_the_sdk_s_own_repetition_may_be_refused(azure: Cloud, session: Session, order: Any) -> None:
+    """By a service that has the job already: it is ours all the same."""
+    azure.notes["lost_answers"], azure.notes["names_are_final"] = 1, True
+    assert submit(session, order()).name == "run_1"
+    assert [e.status for e in azure.wire.exchanges if e.method == "PUT"] == [500, 409]
+
+
 def test_another_one_s_job_of_that_name_is_not_taken_for_ours(azure: Cloud, session: Session, order: Any) -> None:
     """Somebody was faster: the refusal is told."""
     azure.wire.break_(r"GET .*/jobs/run_1", 404, times=1)
