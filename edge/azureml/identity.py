@@ -69,15 +69,19 @@ class BoundedCredential:
     def get_token(self, *scopes: str, **options: Any) -> "AccessToken":
         """Return a token for the scopes. Raises azure.core's ClientAuthenticationError, also where it takes too long.
 
-        That one, since the SDK tries again after every other error.
+        That one whatever happens: after every other error the SDK signs in again, and takes twice as long.
         """
-        from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415 - see make_credential
+        from azure.core.exceptions import AzureError, ClientAuthenticationError  # noqa: PLC0415 - see make_credential
 
         try:
             return within(self._limit_s, lambda: self._credential.get_token(*scopes, **options))
+        except ClientAuthenticationError:
+            raise
         except TimeoutError as error:
             text = f"the credential '{self._kind}' gave no token within {self._limit_s:g} s"
             raise ClientAuthenticationError(text) from error
+        except AzureError as error:
+            raise ClientAuthenticationError(str(error)) from error
 
     def close(self) -> None:
         """Close what is open to whoever gives the tokens."""

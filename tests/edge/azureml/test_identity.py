@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from azure.core.credentials import AccessToken
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import ClientAuthenticationError, ServiceResponseError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from edge.azureml.cloud import Cloud as AzureCloud
 from edge.azureml.cloud import read_cloud
 from edge.azureml.faults import explain
-from edge.azureml.identity import KINDS, LIMIT_S, Identity, Kind, make_credential, within
+from edge.azureml.identity import KINDS, LIMIT_S, BoundedCredential, Identity, Kind, make_credential, within
 from edge.errors import ConfigError
 from tests.azure.arm import TENANT
 from tests.azure.routes.identity import token
@@ -226,6 +227,22 @@ def test_a_metadata_service_that_accepts_and_is_silent_is_given_up(
     assert time.monotonic() - begun < 1.5
     with socket.create_connection(("127.0.0.1", silent)):
         pass
+
+
+class Silent:
+    """A credential that raises what some of the SDK's do where nobody answers."""
+
+    def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
+        raise ServiceResponseError("Read timed out. (read timeout=4)")
+
+
+def test_silence_while_signing_in_is_waited_for_once() -> None:
+    """The SDK signs in again after every error but one."""
+    with pytest.raises(ClientAuthenticationError) as raised:
+        BoundedCredential(Silent(), "managed-identity").get_token(SCOPE)
+    fault = explain(raised.value, "looking")
+    assert fault is not None
+    assert fault.rule == "time-out"
 
 
 def test_an_authority_without_a_name_is_out_of_reach(azure: Cloud) -> None:

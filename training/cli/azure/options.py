@@ -30,7 +30,8 @@ _OPTIONS = (
         default="default",
         show_default=True,
         envvar="AUTOML_AZURE_CREDENTIAL",
-        help="How to sign in; name one in production.",
+        metavar="KIND",
+        help=f"How to sign in: {', '.join(KINDS)}. Name one in production.",
     ),
     click.option("--tenant", envvar="AZURE_TENANT_ID", metavar="ID", help="Tenant, for certificate and secret."),
     click.option(
