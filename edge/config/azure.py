@@ -17,6 +17,10 @@ def _cloud(text: str, info: ValidationInfo) -> str:
     return text if text in CLOUDS else str(anchored(Path(text), info))
 
 
+Credential = Literal[
+    "default", "managed-identity", "workload-identity", "certificate", "secret", "environment", "az-cli"
+]
+"""As in :mod:`edge.azureml.identity`, which only those import that talk to Azure."""
 Text = Annotated[str, Field(min_length=1)]
 CloudText = Annotated[str, Field(min_length=1), AfterValidator(_cloud)]
 
@@ -32,7 +36,7 @@ class AzureSection(Section):
     """The workspace."""
     shared_registry: Text | None = None
     """An Azure Machine Learning registry, which several workspaces share, instead of a workspace."""
-    credential: Literal["default", "managed-identity", "certificate", "secret", "environment", "az-cli"] = "default"
+    credential: Credential = "default"
     """Who asks; `default` tries one after the other, which is for development: name one in production."""
     tenant_id: Text | None = None
     """Tenant of the application, for `certificate` and `secret`."""

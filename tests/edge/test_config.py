@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from pathlib import Path
 from traceback import format_exception
+from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 
+from edge.azureml.cloud import AUTHORITIES
+from edge.azureml.identity import KINDS
 from edge.config import Config, FolderSource, PlaybackSource, dump, environment, load, no_colour
+from edge.config.azure import CLOUDS, Credential
 from edge.errors import ConfigError
 from tests.edge.config_reference import PAGE, page_with_tables
 
@@ -312,6 +316,12 @@ def test_secrets_are_not_shown_in_tracebacks() -> None:
 def test_azure_is_asked_less_often(tmp_path: Path, text: str, poll_s: float) -> None:
     """A folder is looked at every two seconds, Azure once a minute, unless the configuration says otherwise."""
     assert dump(load(write(tmp_path, text), {}))["registry"]["poll_s"] == poll_s
+
+
+def test_names_are_those_that_the_asking_process_knows() -> None:
+    """The daemon does not import what talks to Azure, so both have a list of clouds and of credentials."""
+    assert get_args(Credential) == KINDS
+    assert set(CLOUDS) == set(AUTHORITIES)
 
 
 def test_a_cloud_is_a_name_or_a_file(tmp_path: Path) -> None:
