@@ -44,7 +44,6 @@ class Destination:
     name: str
     version: str | None = None
     datastore: str = DATASTORE
-    retries: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +144,8 @@ def upload(collection: Collection, session: Session, to: Destination, told: Told
 
 
 def _uploaded(collection: Collection, session: Session, to: Destination, told: Told) -> Uploaded:
-    opening = session.asking(f"opening the datastore {to.datastore}")
-    with opening, open_datastore(session.connection, to.datastore, retries=to.retries) as container:
+    opened = open_datastore(session.connection, to.datastore, timeout_s=session.timeout_s, retries=session.retries)
+    with session.asking(f"opening the datastore {to.datastore}"), opened as container:
         under_way = Upload(session, Assets(session), container, to, told)
         pictures, sent = under_way.pictures(collection)
         tables = {part: under_way.table(collection, part, pictures) for part in collection.parts}

@@ -123,9 +123,11 @@ def _from_folders(root: Path, wishes: Wishes) -> Dataset:
     if task in (DETECTION, SEGMENTATION):
         raise UsageError(f"{root}: folders tell classes only; {task} needs a labels' file with boxes or polygons")
     records = read_folders([root])
-    if not wishes.format and {record.label.lower() for record in records} <= NO_CLASSES:
-        names = ", ".join(sorted({record.label for record in records}))
-        raise UsageError(f"{root}: {names} look like no classes; give the folder that holds them, or --format folders")
+    classes = sorted({record.label for record in records})
+    if not wishes.format and {label.lower() for label in classes} <= NO_CLASSES:
+        raise UsageError(
+            f"{root}: {', '.join(classes)} look like no classes; give the folder that holds those, or --format folders"
+        )
     names = [record.path.relative_to(root).as_posix() for record in records]
     examples = (
         _example_of(Picture(name, record.path), (Tag(record.label),))

@@ -1,6 +1,7 @@
 """A collection becomes data assets: what is sent, what is registered, what happens when Azure does not play along."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,7 @@ def test_an_upload_goes_on_where_it_was_interrupted(azure: Cloud, session: Sessi
     lead_through(azure)
     azure.wire.break_(r"PUT /storage/.*/b/.*\.png", 503)
     with pytest.raises(AzureUnavailableError, match="run the same command again"):
-        upload(collect(pictures), session, Destination(name, retries=0))
+        upload(collect(pictures), replace(session, retries=0), Destination(name))
     assert bodies(azure) == {}
     azure.wire.mend()
     there = azure.blobs.names(f"automl-edge/{name}/")
@@ -185,6 +186,15 @@ def test_an_upload_goes_on_where_it_was_interrupted(azure: Cloud, session: Sessi
     assert told == [(count, 20) for count in range(len(there), 21)]
     assert done.pictures is not None
     assert len(stored(azure, done.pictures.path)) == 20
+
+
+def test_storage_that_never_answers_is_told(azure: Cloud, session: Session, pictures: Path, name: str) -> None:
+    """Nobody waits for ever; what was sent by then is kept."""
+    lead_through(azure)
+    azure.wire.break_(r"PUT /storage/.*/b/.*\.png", hang_s=20)
+    with pytest.raises(AzureUnavailableError, match="run the same command again"):
+        upload(collect(pictures), replace(session, timeout_s=1, retries=0), Destination(name))
+    assert azure.blobs.names(f"automl-edge/{name}/")
 
 
 def test_a_fault_that_passes_is_not_noticed(azure: Cloud, session: Session, pictures: Path, name: str) -> None:
