@@ -1,5 +1,6 @@
 """Plain HTTPS requests through azure-core's transport, whose connections are kept and shared by threads."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import sleep
@@ -69,4 +70,4 @@ def _why(error: Exception) -> str:
     text = " ".join(str(error).split())
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return "its certificate is not trusted; name its authority (--ca, or REQUESTS_CA_BUNDLE)"
-    return text.rsplit(": ", 1)[-1].rstrip("')") if "Max retries" in text or "NewConnection" in text else text
+    return re.sub(r".*Failed to establish a new connection: |^HTTPS?Connection\([^)]*\): ", "", text)
