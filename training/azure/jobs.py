@@ -74,10 +74,16 @@ def planned(session: Session, order: Order) -> Request:
     return rehearse(session, order.made(session, order.name or UNNAMED))
 
 
-def submit(session: Session, order: Order, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Submitted:
+def submit(
+    session: Session,
+    order: Order,
+    *,
+    told: Callable[[str], object] = lambda _: None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Submitted:
     """Check that everything is there, and submit the job.
 
-    The name is fixed before anything is sent: a request that is sent again cannot start a second job.
+    The name is fixed, and ``told``, before the job is sent: a request that is sent again cannot start a second job.
 
     Raises:
         AzureError: something is missing or refused, or Azure does not answer.
@@ -92,6 +98,7 @@ def submit(session: Session, order: Order, *, now: Callable[[], datetime] = lamb
         )
     for asset in _assets(ready):
         bring(session, asset)
+    told(name)
     return _told(_send(session, ready, name), ready)
 
 

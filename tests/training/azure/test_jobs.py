@@ -75,8 +75,12 @@ def test_the_simulation_goes_on_with_it(azure: Cloud, session: Session, order: C
 def test_a_job_without_a_name_gets_one(azure: Cloud, session: Session, order: Callable[..., Order]) -> None:
     """Of the experiment, the time and chance: so that nobody has it, it is not asked for."""
     noon = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-    names = {submit(session, order(None, experiment="Line 4"), now=lambda: noon).name for _ in range(2)}
-    assert len(names) == 2
+    told: list[str] = []
+    names = [
+        submit(session, order(None, experiment="Line 4"), told=told.append, now=lambda: noon).name for _ in range(2)
+    ]
+    assert told == names
+    assert len(set(names)) == 2
     assert all(name.startswith("Line-4-20261121-120000-") for name in names)
     assert azure.wire.count("GET", "/jobs/") == 0
 

@@ -1,6 +1,7 @@
 """`automl-train azure submit`: from a job file to a job in Azure."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -42,7 +43,7 @@ def submit(
     if dry_run:
         _rehearse(session, order)
         return
-    job = submit_order(session, order)
+    job = submit_order(session, order, told=_say_name)
     if as_json:
         click.echo(json.dumps(job.as_json(), indent=2))
     else:
@@ -58,6 +59,12 @@ def _read(file: Path, name: str | None, *, allow_no_onnx: bool) -> Order:
         return order_of(job, file.parent)
     except UsageError as error:
         raise UsageFault(str(error)) from error
+
+
+def _say_name(name: str) -> None:
+    """Say in a terminal under which name the job goes out, for whoever interrupts before the answer comes."""
+    if sys.stderr.isatty():
+        click.echo(f"submitting {name}…", err=True)
 
 
 def _rehearse(session: Session, order: Order) -> None:
