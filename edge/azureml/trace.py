@@ -16,7 +16,7 @@ from edge.azureml.download import Download, Tell
 from edge.azureml.place import SharedRegistry
 from edge.azureml.stores import ARTIFACTS, Folder, Store, Stores
 from edge.azureml.trouble import AzureFaultError, asking
-from edge.azureml.versions import MLFLOW, Version
+from edge.azureml.versions import Version
 from edge.bundle import CLASSIFICATION_TASKS
 from edge.errors import ModelNotFoundError, ModelUnsupportedError
 
@@ -56,19 +56,17 @@ class Tracer:
         Raises ModelNotFoundError where something is not there, saying what to do, ModelUnsupportedError for a task
         that the edge does not run, AzureFaultError.
         """
-        if isinstance(self._connection.place, SharedRegistry) and version.kind == MLFLOW:
-            raise ModelNotFoundError(f"a registry knows no jobs, so that its ONNX cannot be found; {_REMEDY}")
+        shared = isinstance(self._connection.place, SharedRegistry)
         known = {path: (asset.store, file) for path, file in files.items()}
         described = _description(known)
-        run = version.job or self._said_in(described.get(MLMODEL), "training_run_id")
+        run = "" if shared else version.job or self._said_in(described.get(MLMODEL), "training_run_id")
         if not _graph(known):
             if not run:
-                raise ModelNotFoundError(
-                    f"it holds no {MODEL} with {LABELS}, and nothing tells which job made it; {_REMEDY}"
-                )
+                unknown = "a registry knows no jobs" if shared else "nothing tells which job made it"
+                raise ModelNotFoundError(f"it holds no {MODEL} with {LABELS}, and {unknown}; {_REMEDY}")
             run, artifacts = self._of_run(run)
             known = {**artifacts, **known}
-        elif run and MLMODEL not in described and not isinstance(self._connection.place, SharedRegistry):
+        elif run and MLMODEL not in described:
             known = {**self._artifacts(run), **known}
         described = _description(known)
         task = self._said_in(described.get(MLMODEL), "finetuning_task") or version.tags.get(tags.TASK, "")

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from edge.bundle import open_bundle
-from tests.azure.routes.registries import PLANE, REFERENCES, REGISTRY
+from tests.azure.routes.registries import PLANE, REFERENCES, REGISTRY, blob_url, put_model, registry_path
 from tests.azure.standin import Cloud
-from tests.edge.azureml.held import Asker, files_of, put_in_registry
+from tests.edge.azureml.held import Asker, files_of, put_in_registry, write
 
 
 @pytest.mark.parametrize("reference", ["SAS", "NoCredentials"])
@@ -31,6 +31,15 @@ def test_a_tag_is_followed_and_a_stage_is_not_there(azure: Cloud, asker: Asker, 
     assert [c.version for c in asker.survey(shared=True, tag="task=image-classification").candidates] == ["1"]
     reason = asker.survey(shared=True, stage="Production").refused["colours"]
     assert "a registry keeps no stages" in reason
+
+
+def test_an_mlflow_model_in_a_registry_cannot_be_traced(azure: Cloud, asker: Asker) -> None:
+    """It was shared without the job that made it."""
+    write(azure, "shared/colours/1", {"MLmodel": b"training_run_id: calm_sky_HD_3\n"})
+    properties = {"modelType": "mlflow_model", "modelUri": blob_url(azure, "shared/colours/1")}
+    put_model(azure, f"{registry_path()}/models/colours/versions/1", properties)
+    reason = asker.survey(shared=True).refused["colours/1"]
+    assert "it holds no model.onnx with labels.json, and a registry knows no jobs" in reason
 
 
 @pytest.mark.parametrize(
