@@ -52,7 +52,7 @@ def read_coco(path: Path, task: Task | None) -> list[Entry]:
         raise DataError(f"{path}: is no COCO file; it has images, annotations and categories")
     try:
         return _entries(content, task or _task(content["annotations"], path))
-    except (KeyError, TypeError, ValueError) as exc:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as exc:
         raise DataError(f"{path}: an annotation cannot be used ({type(exc).__name__}: {exc})") from exc
 
 

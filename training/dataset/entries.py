@@ -58,7 +58,7 @@ def size_from(values: Mapping[str, Any]) -> Size | None:
     """Return width and height of an entry, ``400``, ``400.0`` or ``"400px"``; None where they are not told."""
     try:
         width, height = (int(float(str(values.get(key, 0)).removesuffix("px"))) for key in ("width", "height"))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return (width, height) if width > 0 and height > 0 else None
 

@@ -28,7 +28,7 @@ def read_voc(path: Path) -> Entry:
         root = _parsed(path)
         boxes = tuple(_box(found) for found in root.iter("object"))
         width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
-    except (OSError, ElementTree.ParseError, ValueError) as exc:
+    except (OSError, ElementTree.ParseError, ValueError, OverflowError) as exc:
         raise DataError(f"{path}: cannot be used as a Pascal VOC file ({exc})") from exc
     reference = path_of((root.findtext("filename") or "").strip() or path.stem)
     return Entry(reference, boxes, size=(width, height) if width > 0 and height > 0 else None, pixels=True)
