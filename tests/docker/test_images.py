@@ -44,7 +44,8 @@ def test_hadolint_finds_nothing(image: Path) -> None:
 @each_image
 def test_bases_are_pinned_by_tag(image: Path) -> None:
     """And there are two stages, so that no build tool comes along."""
-    (base,) = of_kind(image, "ARG")
+    base, azure = of_kind(image, "ARG")
+    assert azure == "AZURE=no"
     assert re.fullmatch(r"BASE=[a-z0-9./-]+:[0-9][A-Za-z0-9._-]+", base)
     assert [line.split()[0] for line in of_kind(image, "FROM")] == ["${BASE}", "${BASE}"]
 
@@ -55,8 +56,9 @@ def test_packages_come_with_hashes(image: Path) -> None:
     pinned = "run-cpu.txt" if image.name == "Dockerfile" else "run-gpu.txt"
     installs = [line for line in of_kind(image, "RUN") if "pip install" in line]
     assert f"--require-hashes --requirement constraints/{pinned}" in installs[0]
-    assert "--no-deps ." in installs[1]
-    assert len(installs) == 2
+    assert "--require-hashes --requirement constraints/run-azure.txt" in installs[1]
+    assert "--no-deps ." in installs[2]
+    assert len(installs) == 3
 
 
 @each_image
