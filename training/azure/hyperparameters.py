@@ -66,6 +66,8 @@ class JsonObject:
 
 SHARE = Range(0, 1)
 COUNT = Range(1)
+FROM_ZERO = Range(0)
+"""Also for what Azure's reference calls positive, where its own samples take 0: layers to freeze, epochs to warm up."""
 Defaults = Mapping[str, Value]
 """By task, family or model's name; under an empty name what holds else."""
 
@@ -205,7 +207,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     _number("step_lr_gamma", 0.5, needs=_STEP),
     _whole("step_lr_step_size", 5, needs=_STEP),
     _number("warmup_cosine_lr_cycles", 0.45, needs=_COSINE),
-    _whole("warmup_cosine_lr_warmup_epochs", 2, needs=_COSINE),
+    _whole("warmup_cosine_lr_warmup_epochs", 2, FROM_ZERO, needs=_COSINE),
     _text("optimizer", "sgd", Choice(("sgd", "adam", "adamw"))),
     _number("momentum", 0.9, needs=_SGD),
     _switch("nesterov", default=True, needs=_SGD),
@@ -216,10 +218,10 @@ PARAMETERS: tuple[Parameter, ...] = (
     _whole("evaluation_frequency", 1),
     _whole("checkpoint_frequency", swept=False),
     _text("checkpoint_run_id", None, Form(r"[A-Za-z0-9][\w-]*", "the name of a trial"), swept=False),
-    _whole("layers_to_freeze"),
+    _whole("layers_to_freeze", None, FROM_ZERO),
     _switch("distributed"),
-    _whole("number_of_workers", {"": 8, DETECTION: 4, SEGMENTATION: 4}, Range(0)),
-    _whole("random_seed", None, Range(0)),
+    _whole("number_of_workers", {"": 8, DETECTION: 4, SEGMENTATION: 4}, FROM_ZERO),
+    _whole("random_seed", None, FROM_ZERO),
     _switch("enable_onnx_normalization", default=False),
     _text("advanced_settings", None, JsonObject(), swept=False),
     _whole("weighted_loss", 0, Choice((0, 1, 2)), tasks=CLASSIFYING),

@@ -194,6 +194,27 @@ def test_spaces_of_different_models() -> None:
     assert swept(yolo, **detecting(model={"max_size": 1400})) == ["model.max_size: does not count for yolov5"]
 
 
+def test_the_forms_of_azure_s_samples() -> None:
+    """Their spaces are taken; but for sizes of seresnext, which does nothing with them."""
+    vit = {
+        "model_name": ["vitb16r224", "vits16r224"],
+        "learning_rate": {"type": "uniform", "min_value": 0.001, "max_value": 0.01},
+        "number_of_epochs": {"type": "choice", "values": [15, 30]},
+        "gradient_accumulation_step": [1, 2],
+    }
+    frozen = {"model_name": ["seresnext", "resnet50"], "layers_to_freeze": [0, 2]}
+    assert swept(vit, frozen, model={"early_stopping": True, "evaluation_frequency": 1}) == []
+    rcnn = {
+        "model_name": ["fasterrcnn_resnet50_fpn"],
+        "warmup_cosine_lr_warmup_epochs": [0, 3],
+        "optimizer": ["sgd", "adam", "adamw"],
+        "min_size": [600, 800],
+    }
+    assert swept(rcnn, **detecting()) == []
+    sized = {"model_name": ["seresnext"], "validation_resize_size": [288, 320]}
+    assert swept(sized) == ["sweep.space.validation_resize_size: does not count for seresnext"]
+
+
 @pytest.mark.parametrize(
     ("sampling", "raw", "said"),
     [
