@@ -27,8 +27,9 @@ NOTE = "endpoints"
 STATE = "provisioningState"
 
 Probabilities = Mapping[str, float]
-Answer = Callable[[bytes], Probabilities | None]
-"""What a model says of a picture's bytes; None where it cannot decode them."""
+Box = Mapping[str, Any]
+Answer = Callable[[bytes], Probabilities | Sequence[Box] | None]
+"""What a model says of a picture's bytes: each class's probability, or boxes; None where it cannot decode them."""
 
 
 @dataclass(slots=True)
@@ -91,7 +92,7 @@ def shifted(answer: Answer, by: float) -> Answer:
 
     def shift(picture: bytes) -> Probabilities | None:
         probs = answer(picture)
-        if probs is None:
+        if not isinstance(probs, Mapping):
             return None
         first, second, *_ = probs
         return {**probs, first: probs[first] + by, second: probs[second] - by}
@@ -278,9 +279,11 @@ def _rows(asked: Body, answer: Answer, style: str) -> Sequence[Body]:
     """Return the answer's list: one object a picture, as AutoML's own model or our runtime words it."""
     found: list[Body] = []
     for text in asked["input_data"]["data"]:
-        probs = answer(base64.b64decode(text))
-        if probs is not None:
-            found.append({"probs": list(probs.values()), "labels": list(probs)})
+        said = answer(base64.b64decode(text))
+        if isinstance(said, Mapping):
+            found.append({"probs": list(said.values()), "labels": list(said)})
+        elif said is not None:
+            found.append({"boxes": list(said)})
         elif style == "edge":
             found.append({"error": {"kind": "ImageDecodeError", "detail": "the picture is damaged"}})
     return found

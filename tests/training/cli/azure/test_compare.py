@@ -107,6 +107,14 @@ def test_other_classes_are_another_model(azure: Cloud, bundle: Path, pictures: P
     assert "the sides know different classes (bright, dark, grey, red)" in result.stdout
 
 
+def test_boxes_are_not_compared_yet(azure: Cloud, bundle: Path, pictures: Path, tmp_path: Path) -> None:
+    """Until the edge runs detection there is nothing to compare them with."""
+    endpoints_of(azure).answer = lambda _: []
+    result = compare(azure, tmp_path, "line-one", pictures, "--bundle", bundle)
+    assert result.exit_code == 2
+    assert "compare knows classification only" in result.stderr
+
+
 def test_a_running_daemon_is_the_edge(azure: Cloud, bundle: Path, pictures: Path, tmp_path: Path) -> None:
     """The daemon is asked over HTTP with its token; a wrong one is refused in words."""
     shutil.copytree(bundle, tmp_path / "daemon/models/colours/1")

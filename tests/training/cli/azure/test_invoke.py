@@ -97,6 +97,26 @@ def test_answers_are_written_as_a_table_or_lines(azure: Cloud, pictures: Path, t
     assert "must end in .csv or .jsonl" in wrong.stderr
 
 
+def test_boxes_are_shown_and_written(
+    azure: Cloud, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A detector's answer has a row for each box, and one that says so for none."""
+    monkeypatch.chdir(pictures)  # short paths, so that nothing is folded
+    box = {"box": {"topX": 0.1, "topY": 0.2, "bottomX": 0.3, "bottomY": 0.4}, "label": "part", "score": 0.9}
+    empty = (pictures / "0_blue.png").read_bytes()
+    endpoints_of(azure).answer = lambda sent: [] if sent == empty else [box, {**box, "label": "scratch [x]"}]
+    table = tmp_path / "out.csv"
+    result = invoke(azure, tmp_path, "line-one", "0_blue.png", "1_bright.png", "--output", table)
+    assert result.exit_code == 0, result.output
+    shown = " ".join(result.stdout.split())
+    assert "no boxes" in shown
+    assert "part (0.100, 0.200, 0.300, 0.400)" in shown
+    assert "scratch [x]" in shown
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["label"], row["topX"]) for row in rows] == [("", ""), ("part", "0.1"), ("scratch [x]", "0.1")]
+
+
 def test_who_is_busy_is_asked_again(azure: Cloud, pictures: Path, tmp_path: Path) -> None:
     """429 and 503 wait as long as the answer says, then the picture is answered."""
     azure.wire.break_(r"POST /endpoints/line-one/score", 429, headers={"Retry-After": "0.1"}, times=1)
