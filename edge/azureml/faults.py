@@ -22,7 +22,7 @@ SAID_LENGTH = 300
 _DENIED = re.compile(
     r"client '(?P<who>[^']*)'.*?does not have authorization to perform action '(?P<action>[^']*)'", re.DOTALL
 )
-_DENIED_BY_AML = re.compile(r"(?:perform action|permissions? (?:for|to)|action)\W+(?P<action>Microsoft\.[\w./]+)")
+_DENIED_BY_AML = re.compile(r"(?:object id: (?P<who>[^)]+)\).*?)?permissions for (?P<action>Microsoft\.[\w./]+)")
 _AADSTS = re.compile(r"AADSTS\d+")
 _CHAIN_LINK = re.compile(r"^\s+(\w+Credential): ", re.MULTILINE)
 
@@ -127,8 +127,8 @@ def _answered(error: Exception, what: str) -> Fault:
     rule = _rule(status, list(_codes(error, body)), said, _path(error))
     if rule is None:
         return _fault(RULES["no JSON"], what, _said(error))
-    denied = _DENIED.search(said) or _DENIED_BY_AML.search(said) if rule.kind == "denied" else None
-    if denied:
+    denied = _DENIED.search(said) or _DENIED_BY_AML.search(said)
+    if denied and rule.name in ("AuthorizationFailed", "403"):
         action = denied["action"].rstrip(".")
         who = denied.groupdict().get("who") or "this identity"
         remedy = f"give it the role {role_for(action)} at the workspace; a new role counts after some minutes"

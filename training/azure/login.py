@@ -208,7 +208,7 @@ def _open(session: Session, name: str) -> None:
     """Open a datastore as the commands do, with its own key or SAS."""
     from edge.azureml.containers import open_datastore  # noqa: PLC0415 - the SDK is loaded when it is used
 
-    with open_datastore(session.connection, name, timeout_s=session.timeout_s) as container:
+    with open_datastore(session.connection, name, timeout_s=session.timeout_s, retries=0) as container:
         container.files(".login-check")
 
 
@@ -238,19 +238,22 @@ def _permissions(session: Session, place: Workspace) -> Iterator[Mapping[str, An
 def _store(session: Session, name: str) -> Store:
     """Find out how a datastore is opened, and try its blobs with the identity alone."""
     store: Any = session.client.datastores.get(name)
+    inside = getattr(store, "container_name", None) or getattr(store, "filesystem", None)
+    if inside is None:
+        raise AzureError(f"datastore {name}: of the type {store.type}, in which no blobs are kept")
     kind = str(getattr(store.credentials, "type", "none")).lower()
     opened_by = "key" if "key" in kind else "SAS" if "sas" in kind else "identity"
-    with _container(store, session.connection.credential, session.timeout_s) as container:
+    with _container(store, inside, session.connection.credential, session.timeout_s) as container:
         read, written = f"reading the files of {name}", f"writing files of {name}"
         return Store(name, opened_by, _refused(container, _read, read), _refused(container, _write, written))
 
 
-def _container(store: Any, credential: "TokenCredential", timeout_s: float) -> "ContainerClient":
+def _container(store: Any, name: str, credential: "TokenCredential", timeout_s: float) -> "ContainerClient":
     from azure.storage.blob import ContainerClient  # noqa: PLC0415 - the SDK is loaded when it is used
 
     waits: dict[str, Any] = {"connection_timeout": timeout_s, "read_timeout": timeout_s, "retry_total": 0}
     url = f"{store.protocol}://{store.account_name}.blob.{store.endpoint}"
-    return ContainerClient(url, store.container_name, credential=credential, **waits)
+    return ContainerClient(url, name, credential=credential, **waits)
 
 
 def _refused(container: "ContainerClient", act: Callable[["ContainerClient"], None], what: str) -> Fault | None:

@@ -149,6 +149,23 @@ def test_a_missing_right_names_who_what_and_the_role(azure: Cloud, connected: Co
     assert f"give it the role {role}" in fault.text
 
 
+def test_the_workspaces_own_services_word_it_differently(azure: Cloud, connected: Connect) -> None:
+    """They are no part of ARM; what is allowed here and denied on something linked is shown as Azure words it."""
+    text = (
+        "Identity(object id: 123) does not have permissions for Microsoft.MachineLearningServices/workspaces/jobs/read "
+        "actions. Please refer to https://aka.ms/azureml-auth-troubleshooting to fix the permissions issue"
+    )
+    azure.wire.break_("GET .*/models/", 403, code="UserError", message=text)
+    fault = fault_of(lambda: model(connected()))
+    assert "(123 may not Microsoft.MachineLearningServices/workspaces/jobs/read)" in fault.text
+    linked = (
+        "The client 'eva' with object id '0' has permission to perform action 'Microsoft.A/write' on scope '/s'; but it "
+        "does not have permission to perform action(s) 'Microsoft.B/join/action' on the linked scope(s) '/t'."
+    )
+    azure.wire.break_("GET .*/models/", 403, code="LinkedAuthorizationFailed", message=linked)
+    assert "Microsoft.B/join/action" in fault_of(lambda: model(connected())).text
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [

@@ -21,10 +21,10 @@ from training.cli.options import json_option
 def compute() -> None:
     """Make and look at compute clusters.
 
-    A cluster with --min 0 costs nothing while nothing runs; a job waits some minutes for its first node. Without any
-    cluster a job can run serverless: leave `compute` out of the job file, and name there only the size of the machine;
-    Azure makes it for that job and takes it away after. A cluster is worth its name where many jobs follow each other
-    (nodes stay --idle seconds), where it must lie in a network of your own, or have an identity of its own.
+    A cluster with --min 0 costs nothing while nothing runs; a job waits some minutes for its first node. A job can also
+    run serverless, without any cluster: give its job file [serverless] with an instance_type in place of compute, and
+    Azure makes the machine for that job and takes it away after. A cluster is worth it where many jobs follow each
+    other (its nodes stay for --idle seconds), or where it has a network or an identity of its own.
     """
 
 

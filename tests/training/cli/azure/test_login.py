@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, TENANT, WORKSPACE
+from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, TENANT, WORKSPACE, WORKSPACE_PATH
 from tests.azure.commands import run
 from tests.azure.routes.identity import token
 from tests.azure.routes.workspace import refuse_blobs
@@ -112,6 +112,14 @@ def test_a_storage_account_behind_a_firewall_is_no_missing_role(azure: Cloud, tm
     told = check(azure, tmp_path)
     assert told["missing"] == []
     assert any("Networking" in problem for problem in told["problems"])
+
+
+def test_a_default_datastore_that_is_a_file_share_is_a_problem(azure: Cloud, tmp_path: Path) -> None:
+    """Nothing of ours can be kept there."""
+    for body in azure.resources.below(f"{WORKSPACE_PATH}/datastores"):
+        body["properties"].update(datastoreType="AzureFile", fileShareName="share")
+    told = check(azure, tmp_path)
+    assert any("in which no blobs are kept" in problem for problem in told["problems"])
 
 
 @pytest.mark.parametrize(
