@@ -74,14 +74,8 @@ class Download:
             take(piece)
             offset += wanted
             self._took += wanted
-            self._adapt(time.monotonic() - began)
+            self._piece_bytes = next_piece_bytes(self._piece_bytes, time.monotonic() - began)
             self._tell(Progress(self._took, self._of))
-
-    def _adapt(self, piece_s: float) -> None:
-        if piece_s > SLOW_S:
-            self._piece_bytes = max(self._piece_bytes // 2, SMALLEST_BYTES)
-        elif piece_s < QUICK_S:
-            self._piece_bytes = min(self._piece_bytes * 2, CHUNK_BYTES)
 
     def _piece(self, store: Store, path: str, offset: int, length: int) -> bytes:
         """Return a piece, asked for more than once where that is worth it."""
@@ -102,6 +96,13 @@ class Download:
             self._tell(Progress(self._took, self._of))
             time.sleep(max(wait_s, fault.retry_after_s or 0))
         self._tell(Progress(self._took, self._of))
+
+
+def next_piece_bytes(piece_bytes: int, took_s: float) -> int:
+    """Return how large the next piece is: so that each takes less than a second, as far as the line allows. Pure."""
+    if took_s > SLOW_S:
+        return max(piece_bytes // 2, SMALLEST_BYTES)
+    return min(piece_bytes * 2, CHUNK_BYTES) if took_s < QUICK_S else piece_bytes
 
 
 @dataclass(frozen=True, slots=True)

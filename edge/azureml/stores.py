@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from types import TracebackType
 from typing import Any, Self
@@ -96,7 +97,7 @@ class Stores:
     def datastore(self, name: str) -> Store:
         """Return a datastore of the workspace."""
         # no tries of the SDK's own: here they are counted and told of, see edge.azureml.download
-        opening = lambda: open_datastore(self._connection, name, timeout_s=self._timeout_s, retries=0)  # noqa: E731 - as short as its name
+        opening = partial(open_datastore, self._connection, name, timeout_s=self._timeout_s, retries=0)
         return self._known.setdefault(name, Store(opening, f"datastore {name}"))
 
     def folder(self, version: Version) -> Folder:
@@ -109,7 +110,7 @@ class Stores:
         return Folder(self.datastore(found["store"]), found["path"].strip("/"))
 
     def _referred(self, version: Version, place: SharedRegistry) -> Folder:
-        opening = lambda: self._open_reference(version, place)  # noqa: E731 - as short as its name
+        opening = partial(self._open_reference, version, place)
         store = self._known.setdefault(str(version), Store(opening, f"{place}, {version}"))
         root = f"{store.container.url}/"
         if not version.uri.startswith(root):
@@ -151,8 +152,9 @@ def _reference(connection: Connection, version: Version, place: SharedRegistry) 
     answer = client.send_request(
         HttpRequest(
             "POST",
-            f"/subscriptions/{scope.subscription_id}/resourceGroups/{scope.resource_group_name}/providers"
-            f"/Microsoft.MachineLearningServices/registries/{place.name}/datarefs/{version.name}/versions/{version.version}",
+            f"/subscriptions/{scope.subscription_id}/resourceGroups/{scope.resource_group_name}"
+            f"/providers/Microsoft.MachineLearningServices/registries/{place.name}"
+            f"/datarefs/{version.name}/versions/{version.version}",
             params={"api-version": DATA_REFERENCES},
             json={
                 "assetId": f"azureml://registries/{place.name}/models/{version.name}/versions/{version.version}",

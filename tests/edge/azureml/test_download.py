@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from edge.azureml.containers import CHUNK_BYTES
+from edge.azureml.download import SMALLEST_BYTES, next_piece_bytes
 from edge.bundle import open_bundle
 from tests.azure.arm import WORKSPACE_PATH
 from tests.azure.blobs import CONTAINER
-from tests.azure.routes.storage import lead_through
+from tests.azure.routes.storage import CUT, lead_through
 from tests.azure.standin import Cloud
 from tests.edge.azureml.held import (
     NAME,
@@ -148,6 +149,25 @@ def test_a_version_that_is_gone_is_not_found(asker: Asker) -> None:
     failure = asker.fetch_failure("1", "0" * 64)
     assert (failure.error, failure.kind) == ("ModelNotFoundError", "absent")
     assert "colours:1 is no longer in workspace vision" in failure.reason
+
+
+def test_a_piece_that_is_cut_on_the_way_is_no_file(azure: Cloud, asker: Asker, tmp_path: Path) -> None:
+    """A proxy that ends an answer early and calls it whole."""
+    lead_through(azure)
+    put_bundle(azure, tmp_path)
+    azure.notes[CUT] = "model.onnx"
+    failure = asker.fetch_failure("1", tagged_digest(azure, "1"))
+    assert failure.error == "RegistryError"
+    assert "model.onnx ended at byte" in failure.reason
+
+
+def test_pieces_are_as_large_as_the_line_lets_them() -> None:
+    """Progress is heard of every second on a slow line, and a quick one is not asked too often."""
+    sizes = [SMALLEST_BYTES]
+    for took_s in (0.01,) * 6 + (0.5, 0.9, 0.9):
+        sizes.append(next_piece_bytes(sizes[-1], took_s))
+    assert sizes == [n << 16 for n in (1, 2, 4, 8, 16, 16, 16, 16, 8, 4)]
+    assert next_piece_bytes(SMALLEST_BYTES, 5.0) == SMALLEST_BYTES
 
 
 def test_a_piece_that_fails_is_asked_for_again(azure: Cloud, asker: Asker, tmp_path: Path) -> None:
