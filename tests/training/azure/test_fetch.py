@@ -14,6 +14,7 @@ from edge.registry.files import PARTIAL
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
 from tests.azure.artifacts import trial_artifacts
 from tests.azure.blobs import ARTIFACTS
+from tests.azure.routes.storage import lead_through
 from tests.azure.sessions import session_of
 from tests.azure.simulation import (
     DETECTION,
@@ -287,6 +288,40 @@ def test_no_right_to_read_the_files(azure: Cloud, session: Session, tmp_path: Pa
     azure.wire.break_(r"POST .*/datastores/workspaceartifactstore/listSecrets", 403, code="AuthorizationFailed")
     with pytest.raises(AzureError, match="opening workspaceartifactstore, where line_HD_1 left its files"):
         run(session, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [(403, "AuthorizationPermissionMismatch", AzureError), (404, "BlobNotFound", AzureError)],
+)
+def test_no_right_to_read_a_blob(
+    azure: Cloud, session: Session, tmp_path: Path, status: int, code: str, kind: type[Exception]
+) -> None:
+    """The list may be read, the files not; or they went meanwhile."""
+    put_files(azure, {})
+    lead_through(azure, "workspaceartifactstore")
+    azure.wire.break_(r"GET /storage/.*model\.onnx", status, code=code)
+    with pytest.raises(kind, match="opening workspaceartifactstore"):
+        run(session, tmp_path)
+
+
+def test_a_hiccup_of_storage_is_got_over(azure: Cloud, session: Session, tmp_path: Path) -> None:
+    """The SDK asks again."""
+    put_files(azure, {})
+    lead_through(azure, "workspaceartifactstore")
+    azure.wire.break_(r"GET /storage/.*model\.onnx", 503, code="ServerBusy", times=1)
+    assert run(session, tmp_path).bundle.manifest.version == "1"
+
+
+def test_a_blob_that_shrinks_on_the_way(azure: Cloud, session: Session, tmp_path: Path) -> None:
+    """Between the list and the download somebody writes another one."""
+    put_files(azure, {})
+
+    def shrink(*_: object) -> None:
+        azure.blobs.write({"ExperimentRun/dcid.line_HD_1/train_artifacts/model.onnx": b"short"}, ARTIFACTS)
+
+    with pytest.raises(AzureUnavailableError, match=r"model\.onnx: 5 of \d+ bytes came; fetch it again"):
+        fetch(session, Wish(job="line", name="parts", registry=tmp_path / "models"), shrink)
 
 
 def test_batch_is_refused_for_classification(azure: Cloud, session: Session, tmp_path: Path) -> None:

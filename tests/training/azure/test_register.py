@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from edge.azureml.download import fetch_bundle
+from edge.azureml.asking import answer
 from edge.azureml.place import SharedRegistry
-from edge.azureml.stores import Stores
 from edge.azureml.tags import tags_of
-from edge.azureml.versions import one_registered
 from edge.bundle import open_bundle
 from edge.bundle.signing import generate_key, sign
 from edge.errors import ModelInvalidError
+from edge.ports import Survey
 from edge.registry.inquiry import Azure, Inquiry
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACE_PATH
 from tests.azure.routes.registries import REGISTRY, registry_path
+from tests.azure.routes.storage import lead_through
 from tests.azure.sessions import session_of
 from tests.azure.standin import Cloud
 from tests.fakes import make_bundle, truncate
@@ -84,26 +84,37 @@ def test_exactly_the_bundles_files_go_up_and_the_manifest_last(azure: Cloud, ses
     assert list(files_of(bundle))[-1] == "manifest.json"
 
 
-def comes_out(session: Session, folder: Path, into: Path) -> None:
-    """Fetch what was registered as a device does, and compare every byte."""
+def comes_out(azure: Cloud, session: Session, folder: Path, into: Path) -> None:
+    """Look for what was registered and fetch it as a device does, and compare every byte."""
     bundle = open_bundle(folder)
-    name, version = bundle.manifest.name, bundle.manifest.version
     into.mkdir()
-    found = one_registered(session.connection, name, version)
-    inquiry = Inquiry("fetch", Azure(), name, "", version=version, digest=bundle.digest, into=str(into))
-    with Stores(session.connection) as stores:
-        fetch_bundle(stores.folder(found), inquiry, lambda _: None)
+    shared = isinstance(session.place, SharedRegistry)
+    asked = Azure(
+        subscription_id="" if shared else SUBSCRIPTION,
+        resource_group="" if shared else RESOURCE_GROUP,
+        workspace="" if shared else WORKSPACE,
+        shared_registry=REGISTRY if shared else "",
+        credential="managed-identity",
+        cloud=str(azure.cloud_file(into.parent)),
+    )
+    cache = str(into.parent / "cache")
+    survey = answer(Inquiry("survey", asked, bundle.manifest.name, cache), lambda _: None)
+    assert isinstance(survey, Survey)
+    (found,) = survey.candidates
+    assert (found.digest, found.version) == (bundle.digest, bundle.manifest.version)
+    inquiry = Inquiry("fetch", asked, found.name, cache, version=found.version, digest=found.digest, into=str(into))
+    assert answer(inquiry, lambda _: None) == "fetched"
     names = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
     assert {str(p.relative_to(into)) for p in into.rglob("*") if p.is_file()} == names
     assert all((folder / name).read_bytes() == (into / name).read_bytes() for name in names)
 
 
-def test_it_comes_out_byte_for_byte(session: Session, folder: Path, tmp_path: Path) -> None:
+def test_it_comes_out_byte_for_byte(azure: Cloud, session: Session, folder: Path, tmp_path: Path) -> None:
     """Signature included, through what the daemon's child process does."""
     generate_key(tmp_path / "key.pem")
     sign(folder, tmp_path / "key.pem")
     run(session, folder)
-    comes_out(session, folder, tmp_path / "out")
+    comes_out(azure, session, folder, tmp_path / "out")
 
 
 def test_it_comes_out_of_a_shared_registry(azure: Cloud, shared: Session, folder: Path, tmp_path: Path) -> None:
@@ -117,7 +128,7 @@ def test_it_comes_out_of_a_shared_registry(azure: Cloud, shared: Session, folder
     assert asked["properties"]["modelUri"].startswith("https://")
     assert "sig=" not in json.dumps(asked)
     assert done.registered.tags["line"] == "prod"
-    comes_out(shared, folder, tmp_path / "out")
+    comes_out(azure, shared, folder, tmp_path / "out")
     with pytest.raises(UsageError, match="a shared registry knows no stages"):
         run(shared, folder, stage="Production")
 
@@ -253,6 +264,49 @@ def test_what_azure_refuses_is_said(
     azure.wire.break_(r"POST .*/listSecrets", status, code=code)
     with closing(session_of(azure, tmp_path, retries=0)) as session, pytest.raises(kind, match="uploading"):
         run(session, folder)
+    assert azure.wire.count("PUT", VERSIONS) == 0
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "AuthorizationPermissionMismatch"), (409, "BlobImmutable")])
+def test_storage_that_may_not_be_written(azure: Cloud, session: Session, folder: Path, status: int, code: str) -> None:
+    """The upload ends there, and nothing is registered."""
+    lead_through(azure)
+    azure.wire.break_(r"PUT /storage/.*model\.onnx", status, code=code)
+    with pytest.raises(AzureError, match="uploading"):
+        run(session, folder)
+    assert azure.wire.count("PUT", VERSIONS) == 0
+
+
+def test_a_hiccup_of_storage_is_got_over(azure: Cloud, session: Session, folder: Path, tmp_path: Path) -> None:
+    """A block is sent again."""
+    lead_through(azure)
+    azure.wire.break_(r"PUT /storage/.*model\.onnx", 503, code="ServerBusy", times=1)
+    assert run(session, folder).uploaded
+    comes_out(azure, session, folder, tmp_path / "out")
+
+
+def test_a_file_that_went_meanwhile(azure: Cloud, session: Session, folder: Path) -> None:
+    """What arrived is listed before anything is registered."""
+    place = folder_of(open_bundle(folder))
+
+    def remove(_step: str, done: int, of: int) -> None:
+        if done == of:
+            azure.blobs.delete(f"{place}/model.onnx")
+
+    with pytest.raises(AzureUnavailableError, match=r"model\.onnx did not arrive in full; register it again"):
+        register(session, Order(folder=folder), remove)
+    assert azure.wire.count("PUT", VERSIONS) == 0
+
+
+def test_a_file_that_changes_while_it_goes_up(azure: Cloud, session: Session, folder: Path) -> None:
+    """Its bytes are hashed on their way: it is never committed."""
+    golden = next(iter(sorted((folder / "golden").iterdir())))
+
+    def change(_step: str, _done: int, _of: int) -> None:
+        golden.write_bytes(golden.read_bytes()[:-1] + b"x")
+
+    with pytest.raises(ModelInvalidError, match="was changed while it was uploaded"):
+        register(session, Order(folder=folder), change)
     assert azure.wire.count("PUT", VERSIONS) == 0
 
 
