@@ -40,22 +40,22 @@ _TABLE: Mapping[FaultKind, Mapping[str, tuple[str, str]]] = MappingProxyType(
                 "upload the certificate to the application in Entra ID, or renew it",
             ),
             "AADSTS700024": ("the sign-in is outside its time", "set this machine's clock"),
-            "AADSTS700016": ("this tenant has no such application", "correct --client and --tenant"),
-            "AADSTS90002": ("there is no such tenant", "correct --tenant"),
+            "AADSTS700016": ("this tenant has no such application", "correct client id and tenant"),
+            "AADSTS90002": ("there is no such tenant", "correct the tenant"),
             "AADSTS50076": ("the tenant asks for a second factor", "sign in again with `az login --tenant TENANT`"),
             "AADSTS700082": ("the sign-in has expired", "sign in again with `az login`"),
             "no identity": (
                 "no credential is set up here",
-                "`automl-train azure login-check` shows what was tried; name one with --credential",
+                "set one up and name it; `automl-train azure login-check` shows what was tried",
             ),
             "InvalidAuthenticationTokenTenant": (
                 "the identity belongs to another tenant than the subscription",
-                "sign in to the subscription's tenant: `az login --tenant TENANT`, or --tenant",
+                "sign in to the subscription's tenant: `az login --tenant TENANT`, or correct the tenant",
             ),
             "ExpiredAuthenticationToken": ("the token has expired", "set this machine's clock; sign in again"),
             "InvalidAuthenticationToken": (
                 "Azure does not accept the token",
-                "check --cloud, --tenant and this machine's clock; sign in again",
+                "check cloud, tenant and this machine's clock; sign in again",
             ),
             "401": ("Azure does not accept the identity", "`automl-train azure login-check` shows who asks"),
         },
@@ -97,15 +97,15 @@ _TABLE: Mapping[FaultKind, Mapping[str, tuple[str, str]]] = MappingProxyType(
         "absent": {
             "SubscriptionNotFound": (
                 "there is no such subscription, or this identity may not see it",
-                "correct --subscription; `az account list` shows yours",
+                "correct the subscription; `az account list` shows yours",
             ),
             "ResourceGroupNotFound": (
                 "there is no such resource group in this subscription",
-                "correct --resource-group and --subscription",
+                "correct resource group and subscription",
             ),
             "ResourceNotFound": (
                 "there is no such workspace in this resource group",
-                "correct --workspace and --resource-group; `az ml workspace list` shows yours",
+                "correct workspace and resource group; `az ml workspace list` shows yours",
             ),
             "no such model": (
                 "there is no such model or version",
@@ -148,7 +148,7 @@ _TABLE: Mapping[FaultKind, Mapping[str, tuple[str, str]]] = MappingProxyType(
         "refused": {
             "QuotaExceeded": (
                 "the subscription's quota is used up",
-                "ask for more cores of that family (studio: Quota); or another --size, fewer nodes, --priority low",
+                "ask for more cores of that family (studio: Quota); or another size, fewer nodes, low priority",
             ),
             "MissingSubscriptionRegistration": (
                 "the subscription does not know Azure Machine Learning yet",
@@ -180,7 +180,7 @@ _TABLE: Mapping[FaultKind, Mapping[str, tuple[str, str]]] = MappingProxyType(
             ),
             "DNS": (
                 "the name cannot be resolved",
-                "look at the network and its name server, at --cloud and --workspace",
+                "look at the network and its name server, at cloud and workspace",
             ),
             "connection refused": ("nothing listens there", "look at the network, a firewall, HTTPS_PROXY"),
             "time-out": ("Azure did not answer in time", "look at the network and a firewall; try again"),

@@ -75,7 +75,7 @@ def first_model(connection: Connection) -> object:
 @pytest.mark.parametrize(
     ("status", "code", "message", "rule", "words"),
     [
-        (401, "InvalidAuthenticationToken", "The access token is invalid.", "InvalidAuthenticationToken", "--cloud"),
+        (401, "InvalidAuthenticationToken", "The access token is invalid.", "InvalidAuthenticationToken", "clock"),
         (401, "InvalidAuthenticationTokenTenant", "wrong", "InvalidAuthenticationTokenTenant", "az login --tenant"),
         (401, "ExpiredAuthenticationToken", "expired", "ExpiredAuthenticationToken", "clock"),
         (401, "Other", "who are you", "401", "login-check"),
@@ -83,13 +83,13 @@ def first_model(connection: Connection) -> object:
         (403, "RequestDisallowedByPolicy", "Policy 'no GPUs'", "RequestDisallowedByPolicy", "owns the policy"),
         (403, "UserError", "no", "403", "login-check"),
         (404, "SubscriptionNotFound", "The subscription 'x' could not be found.", "SubscriptionNotFound", "az account"),
-        (404, "ResourceGroupNotFound", "Resource group 'x' not found.", "ResourceGroupNotFound", "--resource-"),
+        (404, "ResourceGroupNotFound", "Resource group 'x' not found.", "ResourceGroupNotFound", "correct res"),
         (
             404,
             "ResourceNotFound",
             "The Resource 'Microsoft.MachineLearningServices/workspaces/x' under resource group 'y' was not found.",
             "ResourceNotFound",
-            "--workspace",
+            "correct workspace",
         ),
         (404, "UserError", "Not found", "no such model", "page Models"),
         (409, "Conflict", "It exists.", "409", "another name or version"),
@@ -159,8 +159,8 @@ def test_the_workspaces_own_services_word_it_differently(azure: Cloud, connected
     fault = fault_of(lambda: model(connected()))
     assert "(123 may not Microsoft.MachineLearningServices/workspaces/jobs/read)" in fault.text
     linked = (
-        "The client 'eva' with object id '0' has permission to perform action 'Microsoft.A/write' on scope '/s'; but it "
-        "does not have permission to perform action(s) 'Microsoft.B/join/action' on the linked scope(s) '/t'."
+        "The client 'eva' with object id '0' has permission to perform action 'Microsoft.A/write' on scope '/s', but "
+        "it does not have permission to perform action(s) 'Microsoft.B/join/action' on the linked scope(s) '/t'."
     )
     azure.wire.break_("GET .*/models/", 403, code="LinkedAuthorizationFailed", message=linked)
     assert "Microsoft.B/join/action" in fault_of(lambda: model(connected())).text
