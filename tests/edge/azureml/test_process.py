@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -20,10 +21,12 @@ from tests.azure.arm import WORKSPACE_PATH
 from tests.azure.blobs import free_port
 from tests.azure.standin import Cloud
 from tests.edge.azureml.held import NAME, Asker, files_of, put_automl, put_bundle
+from tests.fakes import make_bundle, rehash
 from tests.mosquitto import until
 
 COMMAND = [sys.executable, "-m", "edge.azureml"]
 ROOT = Path(__file__).parents[3]
+MOST_BYTES = 150_000_000
 
 
 def _ask(inquiry: Inquiry) -> tuple[list[Message], str]:
@@ -68,6 +71,27 @@ def test_an_unreachable_storage_is_told_without_its_signature(azure: Cloud, aske
     assert isinstance(failure, Failure)
     assert (failure.error, failure.kind) == ("RegistryError", "unreachable")
     assert not re.search(r"sig=[A-Za-z0-9%]", failure.reason + complaints)
+
+
+def test_its_memory_does_not_grow_with_the_model(azure: Cloud, asker: Asker, tmp_path: Path) -> None:
+    """``python -m bench azure`` measures 200 MB; 60 MB held whole would be over the bound too."""
+    folder = make_bundle(tmp_path / "bundles" / "1", name=NAME)
+    (folder / "model.onnx").write_bytes(os.urandom(60_000_000))
+    rehash(folder)
+    put_bundle(azure, tmp_path)
+    inquiry = asker.inquiry("fetch", version="1", digest=open_bundle(folder).digest, into=str(asker.into()))
+    with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(inquiry.line())
+        process.stdin.close()
+        peaks, messages = [], []
+        for line in process.stdout:
+            messages.append(parse_message(line))
+            with suppress(OSError):  # it ends with its last word
+                peaks += re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+    assert messages[-1] == "fetched"
+    assert max(map(int, peaks)) * 1024 < MOST_BYTES
 
 
 def test_it_dies_with_who_asks(azure: Cloud, asker: Asker) -> None:
