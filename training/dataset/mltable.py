@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from edge.bundle import Task
-from training.dataset.annotations import MULTICLASS, Example
+from training.dataset.annotations import MULTICLASS, Example, Size
 from training.dataset.inspection import Looked
 from training.dataset.jsonl import line_of
+from training.dataset.locate import AUTOML_SUFFIXES
 
 MLTABLE = "MLTable"
 """The file's name, which the service wants."""
@@ -36,14 +37,17 @@ def table_of(lines: Iterable[str], name: str) -> Mapping[str, bytes]:
 def lines_of(rows: Iterable[tuple[Example, Looked]], task: Task, place: Callable[[Example], str]) -> list[str]:
     """Return the line of each picture; ``place`` tells its ``image_url``."""
     return [
-        line_of(
-            place(example),
-            example.marks,
-            many=task != MULTICLASS,
-            details=(seen.format, seen.size) if seen.format else None,
-        )
+        line_of(place(example), example.marks, many=task != MULTICLASS, details=_details(example, seen))
         for example, seen in rows
     ]
+
+
+def _details(example: Example, seen: Looked) -> tuple[str, Size] | None:
+    """Return format and size: what the file shows, or, of a picture that is not here, what its labels tell."""
+    if seen.format:
+        return seen.format, seen.size
+    suffix, told = PurePosixPath(example.picture.name).suffix.lower(), example.picture.size
+    return (suffix[1:], told) if told and suffix in AUTOML_SUFFIXES else None
 
 
 def stored_name(name: str) -> str:

@@ -275,14 +275,21 @@ def test_pictures_that_somebody_deleted_are_sent_again(
 def test_pictures_that_lie_in_azure_are_used_there(azure: Cloud, session: Session, tmp_path: Path, name: str) -> None:
     """The export of a labelling project alone is enough: tables are made, pictures stay."""
     told = [
-        {"image_url": f"AmlDatastore://labelled/line 1/{n}.png", "label": "ab"[n % 2], "label_confidence": 1.0}
+        {
+            "image_url": f"AmlDatastore://labelled/line 1/{n}.png",
+            "image_details": {"format": "png", "width": "40px", "height": "20px"},
+            "label": "ab"[n % 2],
+            "label_confidence": 1.0,
+        }
         for n in range(20)
     ]
     file = write_lines(tmp_path / "export.jsonl", told)
     assert [finding.kind for finding in collect(file).problems] == ["missing"]
     done = upload(collect(file, in_place=True), session, Destination(name))
     assert done.pictures is None
-    places = {line["image_url"] for asset in done.tables.values() for line in lines(azure, asset.path)}
+    written = [line for asset in done.tables.values() for line in lines(azure, asset.path)]
+    places = {line["image_url"] for line in written}
+    assert {json.dumps(line["image_details"]) for line in written} == {json.dumps(told[0]["image_details"])}
     root = BASE.replace("workspaceblobstore", "labelled")
     assert places == {f"{root}/line 1/{n}.png" for n in range(20)}
     assert set(bodies(azure)) == {f"{name}-train/1", f"{name}-validation/1"}

@@ -1,6 +1,8 @@
 """What a picture's file shows: content, format, size, and what is wrong with it."""
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,14 @@ def test_what_automl_does_not_take_or_is_no_picture(tmp_path: Path) -> None:
     assert look(Picture("g.png")).fault == "missing"
     (tmp_path / "h.png").mkdir()
     assert look(Picture("h.png", tmp_path / "h.png")).fault == "unreadable"
+
+
+def test_a_picture_that_would_fill_the_memory_is_not_decoded(tmp_path: Path) -> None:
+    """Its header tells."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    seen = look(kept(tmp_path, "a.png", b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + bytes(4)))
+    assert (seen.fault, seen.why) == ("huge", "too large to be decoded")
 
 
 def test_exif_that_turns_a_picture_is_seen(tmp_path: Path) -> None:
