@@ -76,7 +76,7 @@ def download_wanted(
         AzureError: the store may not be read; AzureUnavailableError also where a file was cut off on its way.
     """
     with (
-        session.asking(f"opening {STORE}, where {run} left its files"),
+        session.asking(f"reading the files of {run} in {STORE}"),
         open_datastore(session.connection, STORE, timeout_s=session.timeout_s) as container,
     ):
         found = list_files(container, run)

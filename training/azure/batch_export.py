@@ -214,10 +214,20 @@ def _command_job(export: Export, name: str, script: str, conda: Path) -> Any:
             "checkpoint": Input(type="uri_file", path=checkpoint, mode="download"),
         },
         compute=export.origin.compute,
+        identity=_identity(export.origin.identity),
         tags={"automl_edge": "batch export", "trial": export.trial, "images": str(export.images)},
     )
     job.set_limits(timeout=TIMEOUT_S)
     return job
+
+
+def _identity(told: Any) -> Any:
+    """Return an identity as the job had it: the SDK reads a managed one's client id as its object id, too."""
+    from azure.ai.ml.entities import ManagedIdentityConfiguration  # noqa: PLC0415 - only who talks to Azure has it
+
+    if not isinstance(told, ManagedIdentityConfiguration):
+        return told
+    return ManagedIdentityConfiguration(client_id=told.client_id, resource_id=told.resource_id)
 
 
 def _wait(session: Session, name: str, *, shown: Callable[[str, int, int], object], wait_s: float) -> None:

@@ -20,6 +20,7 @@ from training.errors import AzureError, AzureUnavailableError
 STORE = "workspaceblobstore"
 REFERENCES = "2021-10-01-dataplanepreview"
 """The version of the registries' own API, as the SDK asks it."""
+CONFLICT = 409
 
 Took = Callable[[int, int], object]
 """Hears how many bytes are there, of how many."""
@@ -63,29 +64,27 @@ def _container(session: Session, bundle: Bundle) -> Iterator[tuple[Container, st
 
 def _place_to_upload(session: Session, bundle: Bundle, place: SharedRegistry) -> str:
     """Ask a registry for the signed URL of a container for a new version, as the SDK does."""
-    from azure.core.exceptions import ResourceExistsError  # noqa: PLC0415 - only who talks to Azure has it
-    from azure.core.rest import HttpRequest  # noqa: PLC0415 - see above
+    from azure.core.rest import HttpRequest  # noqa: PLC0415 - only who talks to Azure has it
 
     # the client that the SDK found for this registry: there is no public way to it, nor to a place for an upload
     client: Any = session.client._service_client_registry_arm  # noqa: SLF001 - see above
     scope: Any = session.client._operation_scope  # noqa: SLF001 - see above
     name, version = bundle.manifest.name, bundle.manifest.version
-    try:
-        answer = client.send_request(
-            HttpRequest(
-                "PUT",
-                f"/subscriptions/{scope.subscription_id}/resourceGroups/{scope.resource_group_name}/providers"
-                f"/Microsoft.MachineLearningServices/registries/{place.name}/tempdatarefs/{name}/versions/{version}",
-                params={"api-version": REFERENCES},
-                json={
-                    "assetId": f"azureml://registries/{place.name}/models/{name}/versions/{version}",
-                    "temporaryDataReferenceType": "TemporaryBlobReference",
-                },
-            )
+    answer = client.send_request(
+        HttpRequest(
+            "PUT",
+            f"/subscriptions/{scope.subscription_id}/resourceGroups/{scope.resource_group_name}/providers"
+            f"/Microsoft.MachineLearningServices/registries/{place.name}/tempdatarefs/{name}/versions/{version}",
+            params={"api-version": REFERENCES},
+            json={
+                "assetId": f"azureml://registries/{place.name}/models/{name}/versions/{version}",
+                "temporaryDataReferenceType": "TemporaryBlobReference",
+            },
         )
-        answer.raise_for_status()
-    except ResourceExistsError as error:
-        raise AzureError(f"{bundle} is being registered in {place}, or is there already: look again") from error
+    )
+    if answer.status_code == CONFLICT:
+        raise AzureError(f"{bundle} is being registered in {place}, or was just now: look again")
+    answer.raise_for_status()
     return str(answer.json()["blobReferenceForConsumption"]["credential"]["sasUri"])
 
 

@@ -7,8 +7,8 @@ from typing import Any, get_args
 from edge.azureml.place import Workspace
 from edge.bundle import Task
 from training.azure.session import Session
-from training.azure.trials import MODEL, State, Trial, job_view, open_job
-from training.errors import AzureError
+from training.azure.trials import MODEL, JobReader, State, Trial, job_view, open_job
+from training.errors import AzureError, AzureUnavailableError
 
 TASKS: tuple[Task, ...] = get_args(Task)
 INSIDE = "enable_onnx_normalization"
@@ -16,7 +16,10 @@ INSIDE = "enable_onnx_normalization"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """An AutoML job as a bundle remembers it. ``data`` maps a use (``training``) to a data asset."""
+    """An AutoML job as a bundle remembers it.
+
+    ``data`` maps a use (``training``) to a data asset; ``identity`` is the SDK's, as whom the job ran.
+    """
 
     job: str
     state: State
@@ -28,6 +31,7 @@ class Origin:
     created_by: str | None = None
     created_at: str | None = None
     compute: str | None = None
+    identity: Any = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -55,6 +59,7 @@ def read_origin(session: Session, name: str) -> Origin:
         data={use: path for use in ("training", "validation") if (path := _path(getattr(job, f"{use}_data", None)))},
         created_by=getattr(made, "created_by", None),
         created_at=str(getattr(made, "created_at", None) or "") or None,
+        identity=getattr(job, "identity", None),
         compute=str(job.compute).rpartition("/")[2] if job.compute else None,
         parameters=_parameters(job),
     )
@@ -92,10 +97,22 @@ def choose_trial(session: Session, origin: Origin, asked: str | None) -> Trial:
                 f"job {origin.job} is {origin.status} and has no best trial: see automl-train azure leaderboard "
                 f"{origin.job}"
             )
-        trial = reader.trial(name, origin.metric)
+        trial = _told(reader, name, origin, asked)
     if trial.state != "completed":
         raise AzureError(f"trial {trial.name} is {trial.state}: only a completed one leaves a model")
     return trial
+
+
+def _told(reader: JobReader, name: str, origin: Origin, asked: str | None) -> Trial:
+    """Return a trial; run history may have lost the one that Azure calls the best, which is as good without it."""
+    try:
+        return reader.trial(name, origin.metric)
+    except AzureUnavailableError:
+        raise
+    except AzureError:
+        if asked is not None:
+            raise
+        return Trial(name, "completed")
 
 
 def _trial_name(job: str, asked: str) -> str:

@@ -12,6 +12,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from tests.azure.arm import WORKSPACE_PATH
 from tests.azure.blobs import CONTAINER
 from tests.azure.sessions import session_of
+from tests.azure.simulation import automl_job, job_path
 from tests.azure.standin import Cloud
 from training.azure.session import Session
 
@@ -61,6 +62,14 @@ def test_changing_an_archived_version_brings_it_back(azure: Cloud, session: Sess
     session.client.models.create_or_update(session.client.models.get("canary", "1"))
     (asked,) = azure.wire.bodies("PUT", path)
     assert asked["properties"]["isArchived"] is False
+
+
+def test_a_managed_identity_is_read_with_its_client_id_as_object_id(azure: Cloud, session: Session) -> None:
+    """So :mod:`training.azure.batch_export` makes it anew before it is sent back."""
+    automl_job(azure, "canary", trials=[], artifacts={})
+    path = job_path("canary")
+    azure.resources.get(path)["properties"]["identity"] = {"identityType": "Managed", "clientId": "client"}
+    assert session.client.jobs.get("canary").identity.object_id == "client"
 
 
 def test_nothing_says_whether_a_version_is_archived(azure: Cloud, session: Session) -> None:

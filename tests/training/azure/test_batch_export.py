@@ -98,6 +98,15 @@ def test_the_job_is_ours_and_runs_in_the_models_environment(azure: Cloud, sessio
     assert "project_environment" in environment["properties"]["condaFile"]
 
 
+def test_it_runs_as_whom_the_model_was_trained(azure: Cloud, session: Session, tmp_path: Path) -> None:
+    """A managed identity that may read the data may be the only one that may read the checkpoint."""
+    make_job(azure, "faster")
+    azure.resources.get(job_path("faster"))["properties"]["identity"] = {"identityType": "Managed", "clientId": "me"}
+    run(session, tmp_path, "faster", running(azure, batch_graph(tmp_path)))
+    (body,) = azure.wire.bodies("PUT", r"/jobs/export_")
+    assert body["properties"]["identity"] == {"identityType": "Managed", "clientId": "me"}
+
+
 def test_the_bundle_says_its_batch(azure: Cloud, session: Session, tmp_path: Path) -> None:
     """Model, labels and settings are the trial's but for the graph."""
     make_job(azure, "faster")

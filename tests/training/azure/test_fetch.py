@@ -225,6 +225,16 @@ def test_a_trial_that_failed_has_no_model(azure: Cloud, session: Session, tmp_pa
         run(session, tmp_path, trial="1")
 
 
+def test_run_history_may_have_lost_the_best_trial(azure: Cloud, session: Session, tmp_path: Path) -> None:
+    """Its files are there all the same; what it was trained with is then not told."""
+    put_files(azure, {})
+    azure.wire.break_(r"GET .*/mlflow/runs/get", 404, code="RESOURCE_DOES_NOT_EXIST")
+    fetched = run(session, tmp_path)
+    assert fetched.bundle.manifest.provenance["hyperparameters"] == {}
+    with pytest.raises(AzureError):
+        run(session, tmp_path, trial="1")
+
+
 def test_unknown_job(session: Session, tmp_path: Path) -> None:
     """Azure's word for it, and which job."""
     with pytest.raises(AzureError, match="asking for the job nothing"):
@@ -286,7 +296,9 @@ def test_no_right_to_read_the_files(azure: Cloud, session: Session, tmp_path: Pa
     """The datastore's secret is refused: what was tried is named."""
     put_files(azure, {})
     azure.wire.break_(r"POST .*/datastores/workspaceartifactstore/listSecrets", 403, code="AuthorizationFailed")
-    with pytest.raises(AzureError, match="opening workspaceartifactstore, where line_HD_1 left its files"):
+    with pytest.raises(
+        AzureError, match="reading the files of line_HD_1 in workspaceartifactstore: a right is missing"
+    ):
         run(session, tmp_path)
 
 
@@ -301,7 +313,7 @@ def test_no_right_to_read_a_blob(
     put_files(azure, {})
     lead_through(azure, "workspaceartifactstore")
     azure.wire.break_(r"GET /storage/.*model\.onnx", status, code=code)
-    with pytest.raises(kind, match="opening workspaceartifactstore"):
+    with pytest.raises(kind, match="reading the files of line_HD_1 in workspaceartifactstore"):
         run(session, tmp_path)
 
 

@@ -133,6 +133,17 @@ def test_it_comes_out_of_a_shared_registry(azure: Cloud, shared: Session, folder
         run(shared, folder, stage="Production")
 
 
+@pytest.mark.parametrize(
+    ("status", "text"), [(409, "is being registered in registry factory, or was just now"), (403, "uploading m")]
+)
+def test_a_registry_that_gives_no_place(azure: Cloud, shared: Session, folder: Path, status: int, text: str) -> None:
+    """Somebody else has it already, or a right is missing."""
+    azure.wire.break_(r"PUT .*/tempdatarefs/", status, code="UserError")
+    with pytest.raises(AzureError, match=text):
+        run(shared, folder)
+    assert azure.wire.count("PUT", VERSIONS) == 0
+
+
 def test_the_same_bundle_is_recognised(azure: Cloud, session: Session, folder: Path) -> None:
     """The second time nothing goes up, and nothing is put; a further tag or stage is set."""
     run(session, folder)

@@ -16,7 +16,7 @@ def steps() -> Iterator[Callable[[str, int, int], None]]:
 
         def show(step: str, done: int, of: int) -> None:
             nonlocal last
-            figures = f"{done / MEGABYTE:.1f} of {of / MEGABYTE:.1f} MB" if of > 1 else ""
+            figures = f"{done / MEGABYTE:.1f} of {of / MEGABYTE:.1f} MB" if of > 1 else "done" if done else "waiting"
             shown.update(step, done, of, figures, milestone=step != last and of == 1)
             last = step
 
