@@ -62,8 +62,8 @@ class RunningDaemon:
     def stderr(self) -> str:
         return self._err.read_text()
 
-    def until_ready(self) -> "RunningDaemon":
-        until(lambda: self.process.poll() is not None or self._ready(), within_s=START_S, what="readiness")
+    def until_ready(self, *, within_s: float = START_S) -> "RunningDaemon":
+        until(lambda: self.process.poll() is not None or self._ready(), within_s=within_s, what="readiness")
         assert self.process.poll() is None, self.stderr
         return self
 
@@ -92,11 +92,11 @@ class RunningDaemon:
 
 
 @contextmanager
-def running(folder: Path, **options: Any) -> Iterator[RunningDaemon]:
+def running(folder: Path, *, within_s: float = START_S, **options: Any) -> Iterator[RunningDaemon]:
     """Give a ready daemon; whatever happens, no process stays behind."""
     daemon = RunningDaemon(folder, **options)
     try:
-        yield daemon.until_ready()
+        yield daemon.until_ready(within_s=within_s)
     finally:
         if daemon.process.poll() is None:
             daemon.process.kill()

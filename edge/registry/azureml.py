@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from edge import errors
+from edge.bundle import version_key
 from edge.errors import EdgeError, ModelError, RegistryError, UnavailableError
 from edge.ports import Candidate, Survey, Took
 from edge.registry.inquiry import Azure, Failure, Inquiry, Progress
@@ -96,7 +97,7 @@ class AzureMlRegistry:
         if not found.candidates and set(found.refused) <= {name}:
             nothing = found.refused.get(name, f"there is no version of {name}")
             raise RegistryError(f"{self._followed.place}: {nothing}")
-        return found if asked else self._without_setbacks(found)
+        return found if asked else _of_interest(self._without_setbacks(found))
 
     def known(self, name: str | None = None) -> Survey:
         """Return what the last look found, also where there was none yet. Asks nobody."""
@@ -195,3 +196,15 @@ class AzureMlRegistry:
         out = {f"{c.name}/{c.version}": waiting[c.digest] for c in survey.candidates if c.digest in waiting}
         kept = tuple(c for c in survey.candidates if c.digest not in waiting)
         return replace(survey, candidates=kept, refused={**survey.refused, **out})
+
+
+def _of_interest(survey: Survey) -> Survey:
+    """Return a survey without what is refused and would not be taken anyway, being older than what can be.
+
+    A workspace may hold years of models that are no bundles: a device need not warn of each.
+    """
+    if not survey.candidates:
+        return survey
+    newest = version_key(survey.candidates[0].version)
+    refused = {p: why for p, why in survey.refused.items() if version_key(p.partition("/")[2]) >= newest}
+    return replace(survey, refused=refused)

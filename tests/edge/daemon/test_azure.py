@@ -3,12 +3,15 @@
 Slow, for each look costs the SDK's start: this is the whole line from a registered version to an answered picture.
 """
 
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
@@ -22,23 +25,25 @@ WITHIN_S = 60.0
 """A look takes two seconds on an idle machine, and as many times longer as others are busy."""
 
 
+def settings(azure: Cloud, folder: Path) -> dict[str, str]:
+    """Return variables that let a daemon follow the stand-in's model, and look when it is told to."""
+    return {
+        "EDGE_MODEL__NAME": "colours",
+        "EDGE_REGISTRY__KIND": "azureml",
+        "EDGE_REGISTRY__POLL_S": "3600",
+        "EDGE_AZURE__SUBSCRIPTION_ID": SUBSCRIPTION,
+        "EDGE_AZURE__RESOURCE_GROUP": RESOURCE_GROUP,
+        "EDGE_AZURE__WORKSPACE": WORKSPACE,
+        "EDGE_AZURE__CREDENTIAL": "managed-identity",
+        "EDGE_AZURE__CLOUD": str(azure.cloud_file(folder)),
+        "EDGE_AZURE__TIMEOUT_S": "5",
+    }
+
+
 @contextmanager
-def following(azure: Cloud, folder: Path, **settings: str) -> Iterator[RunningDaemon]:
+def following(azure: Cloud, folder: Path, **more: str) -> Iterator[RunningDaemon]:
     """Run a daemon that follows the stand-in's model."""
-    with running(
-        folder,
-        mqtt=True,
-        EDGE_MODEL__NAME="colours",
-        EDGE_REGISTRY__KIND="azureml",
-        EDGE_REGISTRY__POLL_S="3600",
-        EDGE_AZURE__SUBSCRIPTION_ID=SUBSCRIPTION,
-        EDGE_AZURE__RESOURCE_GROUP=RESOURCE_GROUP,
-        EDGE_AZURE__WORKSPACE=WORKSPACE,
-        EDGE_AZURE__CREDENTIAL="managed-identity",
-        EDGE_AZURE__CLOUD=str(azure.cloud_file(folder)),
-        EDGE_AZURE__TIMEOUT_S="5",
-        **settings,
-    ) as daemon:
+    with running(folder, mqtt=True, within_s=WITHIN_S, **settings(azure, folder), **more) as daemon:
         yield daemon
 
 
@@ -148,3 +153,24 @@ def test_an_offline_restart_serves_from_the_store(azure: Cloud, tmp_path: Path, 
         until(lambda: daemon.status()["warnings"], what="the reason", within_s=WITHIN_S)
         assert "nothing listens there" in daemon.status()["warnings"][0]
         assert daemon.status()["ready"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_asking_process_ends_with_the_daemon(azure: Cloud, folder: Path, number: signal.Signals) -> None:
+    """Azure hangs: a stop waits for no answer, and a daemon that is killed leaves no process behind."""
+    azure.wire.break_(".*", hang_s=60)
+    daemon = RunningDaemon(folder, **settings(azure, folder))
+    try:
+        until(lambda: psutil.Process(daemon.process.pid).children(), what="the process", within_s=WITHIN_S)
+        time.sleep(1)  # by then it has asked not to outlive the daemon
+        children = psutil.Process(daemon.process.pid).children()
+        began = time.monotonic()
+        assert daemon.stop(number) == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+        assert time.monotonic() - began < 5
+        gone, _ = psutil.wait_procs(children, timeout=5)
+        assert gone == children
+        assert "the registry cannot be read" not in daemon.stderr
+    finally:
+        azure.wire.mend()
+        daemon.process.kill()
+        daemon.process.wait()

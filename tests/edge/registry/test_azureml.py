@@ -92,6 +92,15 @@ def test_a_version_is_asked_for_whatever_is_followed(tmp_path: Path) -> None:
     assert device.registry.known("colours").candidates == (TWO,)
 
 
+def test_a_device_is_not_told_of_what_it_would_not_take(device: Device) -> None:
+    """Older versions that are no bundles are no warnings; whoever asks for the list sees them."""
+    everything = Survey((TWO, ONE), {"colours/0": "no bundle", "colours/10": "half a file"})
+    device.says(everything)
+    assert device.registry.survey("colours").refused == {"colours/10": "half a file"}
+    assert device.registry.known("colours") == everything
+    assert device.registry.survey("colours", asked=True) == everything
+
+
 def test_a_look_that_fails_is_not_repeated_at_once(device: Device) -> None:
     """The reason is told again, the same each time, until it is time; what was known stays."""
     device.says(BOTH)
@@ -203,7 +212,7 @@ def test_a_version_that_cannot_be_fetched_hides_no_other(device: Device) -> None
     survey = device.registry.survey("colours")
     assert survey.candidates == (ONE,)
     assert survey.refused["colours/2"] == "model.onnx has 3 bytes, the manifest says 9"
-    assert device.registry.known("colours") == survey
+    assert device.registry.known("colours").candidates == (ONE,)
     assert device.registry.survey("colours", asked=True).candidates == (TWO, ONE)
     device.now += 31
     assert device.registry.survey("colours").candidates == (TWO, ONE)
