@@ -233,7 +233,12 @@ def _unlisted(checked: Checked) -> Where:
 
 
 CHECKS: Sequence[tuple[Level, str, str, Check]] = (
-    ("problem", "missing", "pictures that the labels name are not here", _faulty("missing")),
+    (
+        "problem",
+        "missing",
+        "pictures that the labels name are not here (see --pictures and --in-place)",
+        _faulty("missing"),
+    ),
     ("problem", "unreadable", "files that cannot be read", _faulty("unreadable")),
     ("problem", "damaged", "files that are no whole picture", _faulty("damaged")),
     ("problem", "format", "formats that AutoML does not take", _faulty("format")),

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -86,9 +87,17 @@ def _decoded(data: bytes, suffix: str) -> Looked:
         (opened.width, opened.height),
         suffix[1:] if suffix in SUFFIX_OF[kind] else SUFFIX_OF[kind][0][1:],
         suffix_fits=suffix in SUFFIX_OF[kind],
-        turned=opened.getexif().get(ORIENTATION, 1) not in (0, 1),
+        turned=_turned(opened.getexif),
         bytes=len(data),
     )
+
+
+def _turned(exif: Callable[[], Mapping[int, object]]) -> bool:
+    """Tell whether EXIF wants a picture turned; what cannot be read wants nothing."""
+    try:
+        return exif().get(ORIENTATION, 1) not in (0, 1)
+    except (SyntaxError, ValueError, TypeError, LookupError, OSError, struct.error):  # of Pillow's parser
+        return False
 
 
 def same_bytes(source: Path, looked: Looked) -> bytes:

@@ -75,6 +75,15 @@ def test_exif_that_turns_a_picture_is_seen(tmp_path: Path) -> None:
     assert not look(kept(tmp_path, "b.jpg", jpeg)).turned
 
 
+@pytest.mark.parametrize("exif", [b"", b"II", b"not TIFF", b"II*\0\xff\xff\xff\x7f", b"II*\0\x08\0\0\0\xff\xff"])
+def test_damaged_exif_damages_no_picture(tmp_path: Path, exif: bytes) -> None:
+    """The pixels are whole, which is all that counts."""
+    png, after_header = picture_bytes(), 33
+    chunk = struct.pack(">I", len(exif)) + b"eXIf" + exif + struct.pack(">I", zlib.crc32(b"eXIf" + exif))
+    seen = look(kept(tmp_path, "a.png", png[:after_header] + chunk + png[after_header:]))
+    assert (seen.fault, seen.turned, seen.size) == (None, False, (40, 20))
+
+
 def test_many_are_looked_at_in_order(tmp_path: Path) -> None:
     """More than are handed out at once; whoever waits is told how far it is."""
     pictures = [kept(tmp_path, f"{n}.png", picture_bytes(n, width=n + 1)) for n in range(70)]
