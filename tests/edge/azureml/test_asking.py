@@ -108,14 +108,22 @@ def test_a_hang_ends(azure: Cloud, asker: Asker) -> None:
     assert (failure.error, failure.kind) == ("RegistryError", "unreachable")
 
 
-def test_a_storage_that_hangs_is_asked_again_and_given_up(azure: Cloud, asker: Asker, tmp_path: Path) -> None:
-    """Between the tries signs of life are given."""
+def test_a_storage_that_hangs_is_asked_again(azure: Cloud, asker: Asker, tmp_path: Path) -> None:
+    """What has come is kept, and a sign of life is given in between."""
     lead_through(azure)
     put_bundle(azure, tmp_path)
-    azure.wire.break_(BLOBS + ".*manifest.json", hang_s=30)
-    failure = asker.fetch_failure("1", tagged_digest(azure, "1"), who={"timeout_s": 0.5})
-    assert (failure.error, failure.kind) == ("RegistryError", "unreachable")
-    assert len(asker.progress) >= 4
+    azure.wire.break_(BLOBS + ".*manifest.json", hang_s=30, times=1)
+    asker.fetch("1", tagged_digest(azure, "1"), who={"timeout_s": 2.0})
+    assert Progress() in asker.progress[1:]
+
+
+def test_a_storage_that_goes_on_failing_is_given_up(azure: Cloud, asker: Asker, tmp_path: Path) -> None:
+    """After a few tries: the daemon has more patience."""
+    lead_through(azure)
+    put_bundle(azure, tmp_path)
+    azure.wire.break_(BLOBS + ".*manifest.json", 500)
+    assert asker.fetch_failure("1", tagged_digest(azure, "1")).kind == "server"
+    assert azure.wire.count("GET", "/storage/.*manifest.json") == 3
 
 
 def test_an_azure_that_is_away_is_told_of_at_once(azure: Cloud, asker: Asker, tmp_path: Path) -> None:
