@@ -3,6 +3,7 @@
 import hashlib
 import os
 import struct
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -51,7 +52,8 @@ def look_at(pictures: Sequence[Picture], looked: Callable[[int], object] = lambd
     A picture that is not here has the fault ``missing``. Nothing is kept of the pixels.
     """
     found: list[Looked] = []
-    with ThreadPoolExecutor(os.cpu_count() or 1, "look") as workers:
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count() or 1, "look") as workers:
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # of metadata, which nobody trains on
         todo = iter(pictures)
         while some := list(islice(todo, AHEAD)):
             found.extend(workers.map(look, some))

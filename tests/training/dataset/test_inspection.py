@@ -80,7 +80,7 @@ def test_damaged_exif_damages_no_picture(tmp_path: Path, exif: bytes) -> None:
     """The pixels are whole, which is all that counts."""
     png, after_header = picture_bytes(), 33
     chunk = struct.pack(">I", len(exif)) + b"eXIf" + exif + struct.pack(">I", zlib.crc32(b"eXIf" + exif))
-    seen = look(kept(tmp_path, "a.png", png[:after_header] + chunk + png[after_header:]))
+    (seen,) = look_at([kept(tmp_path, "a.png", png[:after_header] + chunk + png[after_header:])])
     assert (seen.fault, seen.turned, seen.size) == (None, False, (40, 20))
 
 
