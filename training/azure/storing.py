@@ -67,7 +67,7 @@ def send(container: Container, folder: str, files: Sequence[ToSend], told: Told 
         for ended, _ in enumerate(_ended(container, todo, sizes.append), 1):
             told(kept + ended, len(files))
     except HttpResponseError as error:
-        if sizes and error.error_code == EXPIRED:
+        if sizes and getattr(error, "error_code", None) == EXPIRED:
             raise SignatureOverError(Sent(len(sizes), sum(sizes))) from error
         raise
     return Sent(len(sizes), sum(sizes), kept)

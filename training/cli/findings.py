@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from training.azure.data import Uploaded
+from training.azure.data_assets import Asset
 from training.dataset.collection import Collection
 from training.dataset.parts import counts
 
@@ -27,7 +28,8 @@ def print_collection(collection: Collection, *, as_json: bool) -> None:
 def print_uploaded(collection: Collection, uploaded: Uploaded, *, as_json: bool) -> None:
     """Print the data assets and the lines for a job file."""
     if as_json:
-        assets = {"pictures": uploaded.pictures, **uploaded.tables}
+        assets: dict[str, Asset | None] = {"pictures": uploaded.pictures}
+        assets.update({str(part): asset for part, asset in uploaded.tables.items()})
         told = {part: asset.as_json() if asset else None for part, asset in assets.items()}
         sent = {"files": uploaded.sent.files, "bytes": uploaded.sent.bytes, "kept": uploaded.sent.kept}
         content = {**collection.as_json(), "assets": told, "sent": sent}
