@@ -15,6 +15,7 @@ from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
 from tests.azure.artifacts import trial_artifacts
 from tests.azure.blobs import ARTIFACTS
 from tests.azure.routes.storage import lead_through
+from tests.azure.routes.workspace import refuse_blobs
 from tests.azure.sessions import session_of
 from tests.azure.simulation import (
     DETECTION,
@@ -299,6 +300,14 @@ def test_no_right_to_read_the_files(azure: Cloud, session: Session, tmp_path: Pa
     with pytest.raises(
         AzureError, match="reading the files of line_HD_1 in workspaceartifactstore: a right is missing"
     ):
+        run(session, tmp_path)
+
+
+def test_who_may_not_read_storage_is_told_the_role(azure: Cloud, session: Session, tmp_path: Path) -> None:
+    """The usual right that lacks."""
+    put_files(azure, {})
+    refuse_blobs(azure, "AuthorizationPermissionMismatch", "GET")
+    with pytest.raises(AzureError, match=r"reading the files of line_HD_1 .* Storage Blob Data Reader"):
         run(session, tmp_path)
 
 

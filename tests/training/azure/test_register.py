@@ -19,6 +19,7 @@ from edge.registry.inquiry import Azure, Inquiry
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACE_PATH
 from tests.azure.routes.registries import REGISTRY, registry_path
 from tests.azure.routes.storage import lead_through
+from tests.azure.routes.workspace import refuse_blobs
 from tests.azure.sessions import session_of
 from tests.azure.standin import Cloud
 from tests.fakes import make_bundle, truncate
@@ -286,6 +287,13 @@ def test_storage_that_may_not_be_written(azure: Cloud, session: Session, folder:
     with pytest.raises(AzureError, match="uploading"):
         run(session, folder)
     assert azure.wire.count("PUT", VERSIONS) == 0
+
+
+def test_who_may_not_write_storage_is_told_the_role(azure: Cloud, session: Session, folder: Path) -> None:
+    """Reading is not enough."""
+    refuse_blobs(azure, "AuthorizationPermissionMismatch", "PUT")
+    with pytest.raises(AzureError, match=r"uploading .*Storage Blob Data Contributor"):
+        run(session, folder)
 
 
 def test_a_hiccup_of_storage_is_got_over(azure: Cloud, session: Session, folder: Path, tmp_path: Path) -> None:
