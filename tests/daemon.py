@@ -92,11 +92,11 @@ class RunningDaemon:
 
 
 @contextmanager
-def running(folder: Path, *, within_s: float = START_S, **options: Any) -> Iterator[RunningDaemon]:
+def running(folder: Path, **options: Any) -> Iterator[RunningDaemon]:
     """Give a ready daemon; whatever happens, no process stays behind."""
     daemon = RunningDaemon(folder, **options)
     try:
-        yield daemon.until_ready(within_s=within_s)
+        yield daemon.until_ready()
     finally:
         if daemon.process.poll() is None:
             daemon.process.kill()

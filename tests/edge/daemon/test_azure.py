@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
 from tests.azure.standin import Cloud
-from tests.daemon import RunningDaemon, running
+from tests.daemon import RunningDaemon
 from tests.edge.azureml.held import put_bundle
 from tests.edge.daemon.test_run import RED, Listener
 from tests.mosquitto import free_port, until
@@ -25,7 +26,7 @@ WITHIN_S = 60.0
 """A look takes two seconds on an idle machine, and as many times longer as others are busy."""
 
 
-def settings(azure: Cloud, folder: Path) -> dict[str, str]:
+def settings(azure: Cloud, folder: Path) -> dict[str, Any]:
     """Return variables that let a daemon follow the stand-in's model, and look when it is told to."""
     return {
         "EDGE_MODEL__NAME": "colours",
@@ -43,8 +44,12 @@ def settings(azure: Cloud, folder: Path) -> dict[str, str]:
 @contextmanager
 def following(azure: Cloud, folder: Path, **more: str) -> Iterator[RunningDaemon]:
     """Run a daemon that follows the stand-in's model."""
-    with running(folder, mqtt=True, within_s=WITHIN_S, **settings(azure, folder), **more) as daemon:
-        yield daemon
+    daemon = RunningDaemon(folder, mqtt=True, **settings(azure, folder), **more)
+    try:
+        yield daemon.until_ready(within_s=WITHIN_S)
+    finally:
+        daemon.process.kill()
+        daemon.process.wait()
 
 
 class Requests:

@@ -81,6 +81,6 @@ def test_a_device_that_guesses_who_it_is_says_so(environ: dict[str, str], warns:
 def test_a_mounted_bundle_serves(tmp_path: Path) -> None:
     """As an endpoint mounts it: at some depth, under folders of other names."""
     make_bundle(tmp_path / "mounted/colours/3/INPUT_model", version="3")
-    mounted = {"EDGE_REGISTRY__KIND": "bundle", "EDGE_REGISTRY__PATH": str(tmp_path / "mounted")}
-    with running(tmp_path / "device", **mounted) as daemon:
+    mounted = str(tmp_path / "mounted")
+    with running(tmp_path / "device", EDGE_REGISTRY__KIND="bundle", EDGE_REGISTRY__PATH=mounted) as daemon:
         assert daemon.predict(RED)["model"]["version"] == "3"
