@@ -24,7 +24,12 @@ from training.errors import DataError, UsageError
 _SHARE = click.FloatRange(0, 1, max_open=True)
 _OPTIONS = (
     click.argument("folder", type=click.Path(exists=True, path_type=Path)),
-    click.option("--task", type=click.Choice(TASKS), help="What is learnt, where the labels do not tell."),
+    click.option(
+        "--task",
+        type=click.Choice(TASKS),
+        metavar="TASK",
+        help=f"What is learnt, where the labels do not tell: {', '.join(TASKS)}.",
+    ),
     click.option("--format", "written", type=click.Choice(FORMATS), help="How FOLDER is written, if it does not show."),
     click.option(
         "--labels",
