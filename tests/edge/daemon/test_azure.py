@@ -3,6 +3,7 @@
 Slow, for each look costs the SDK's start: this is the whole line from a registered version to an answered picture.
 """
 
+import os
 import signal
 import threading
 import time
@@ -15,13 +16,16 @@ from typing import Any
 import psutil
 import pytest
 
+from edge.bundle import file_entries
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
 from tests.azure.standin import Cloud
 from tests.daemon import RunningDaemon
 from tests.edge.azureml.held import put_bundle
 from tests.edge.daemon.test_run import RED, Listener
+from tests.fakes import edit_manifest, make_bundle
 from tests.mosquitto import free_port, until
 
+MIB = 1 << 20
 WITHIN_S = 60.0
 """A look takes two seconds on an idle machine, and as many times longer as others are busy."""
 
@@ -42,7 +46,7 @@ def settings(azure: Cloud, folder: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def following(azure: Cloud, folder: Path, **more: str) -> Iterator[RunningDaemon]:
+def following(azure: Cloud, folder: Path, **more: Any) -> Iterator[RunningDaemon]:
     """Run a daemon that follows the stand-in's model."""
     daemon = RunningDaemon(folder, mqtt=True, **settings(azure, folder), **more)
     try:
@@ -145,6 +149,33 @@ def _check_told(daemon: RunningDaemon, listener: Reloads, what: str) -> None:
     until(lambda: any(what in warning for warning in listener.warnings()), what=what, within_s=WITHIN_S)
     assert any(what in warning for warning in daemon.status()["warnings"])
     assert daemon.predict(RED)["model"]["version"] == "1"
+
+
+def padded(folder: Path, mib: int) -> None:
+    """Add a file of so many MiB to a bundle."""
+    (folder / "weights.bin").write_bytes(os.urandom(mib * MIB))
+    entry = file_entries(folder, ["weights.bin"])["weights.bin"].model_dump()
+    edit_manifest(folder, lambda manifest: manifest["files"].update({"weights.bin": entry}))
+
+
+def test_a_download_costs_the_daemon_no_memory(azure: Cloud, tmp_path: Path, folder: Path) -> None:
+    """The largest that it has been, from version 1 to version 2 in service, is far from what was downloaded."""
+    put_bundle(azure, tmp_path, "1")
+    padded(make_bundle(tmp_path / "bundles/2", version="2"), 48)
+    with following(azure, folder) as daemon, listening(daemon) as listener:
+        for _ in range(20):
+            daemon.predict(RED)
+        before = peak_rss(daemon)
+        put_bundle(azure, tmp_path, "2", hour=1)
+        listener.reload()
+        until(lambda: daemon.predict(RED)["model"]["version"] == "2", what="version 2", within_s=WITHIN_S)
+        assert peak_rss(daemon) - before < 16 * MIB
+
+
+def peak_rss(daemon: RunningDaemon) -> int:
+    """Return the largest that a daemon has been, in bytes."""
+    status = Path(f"/proc/{daemon.process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) << 10
 
 
 def test_an_offline_restart_serves_from_the_store(azure: Cloud, tmp_path: Path, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """What a device remembers about its models, as tables of before and after."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -116,6 +117,17 @@ def test_the_newest_judgement_counts() -> None:
         state = judged(state, Judged(f"{number:064}", "rejected", "no"))
     assert len(state.judged) == JUDGED
     assert state.judged[-1].digest == f"{JUDGED + 9:064}"
+
+
+def test_ages_outlive_a_restart() -> None:
+    """When a version was made, as its registry says; what is no instant is damage."""
+    made = replace(A, created_at=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    state = parse_state(state_json(State(current=made, earlier=(B,))))
+    assert state.current is not None
+    assert state.current.created_at == made.created_at
+    assert state.earlier[0].created_at is None
+    with pytest.raises(ValueError, match="not an instant"):
+        parse_state(state_json(State(current=made)).replace(b"+00:00", b""))
 
 
 def test_a_state_from_before_is_read() -> None:
