@@ -62,6 +62,19 @@ def test_missing_extra_is_named() -> None:
     ]
 
 
+def test_missing_sdk_is_named(tmp_path: Path) -> None:
+    """Where Azure's packages are not installed, its commands say what to install, and their help works."""
+    code = "import sys; sys.modules['azure'] = None; from training.cli import main; main(sys.argv[1:])"
+    place = ["--subscription", "a", "--resource-group", "b", "--workspace", "c"]
+    words = [sys.executable, "-c", code, "azure", "cancel"]
+    result = subprocess.run([*words, "job", *place], check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (
+        1,
+        "error: azure needs azure; install it with: pip install 'automl-edge[azure]'\n",
+    )
+    assert subprocess.run([*words, "--help"], check=False, capture_output=True).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("words", "exit_code", "message"),
     [

@@ -1,7 +1,8 @@
 """The root command: imports only the command that runs and turns errors into one line and an exit code."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO, Any
 
 import click
@@ -10,15 +11,18 @@ from edge.errors import EdgeError
 from training.errors import TrainingError, UsageError
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "data": ("training.cli.data:data", "Make data: draw pictures of surface defects."),
+    "data": ("training.cli.data:data", "Check labelled pictures, upload them to Azure, draw some."),
     "fit": ("training.cli.fit:fit", "Train a network and end with a proven bundle."),
     "crossvalidate": ("training.cli.crossvalidate:crossvalidate", "Judge a recipe on pictures it has not seen."),
     "evaluate": ("training.cli.evaluate:evaluate", "Judge a bundle exactly as the edge runs it."),
     "azure": ("training.cli.azure:azure", "Azure AutoML for Images: data, jobs, bundles, models, endpoints."),
 }
 """Where each command lives and its help in one line: asking for help imports none of them."""
-EXTRA_PACKAGES = ("torch", "onnx", "onnxruntime")
-"""What only the extras `train` and `cpu` install."""
+EXTRAS: Mapping[str, str] = {
+    **dict.fromkeys(("torch", "onnx", "onnxruntime"), "cpu,train"),
+    **dict.fromkeys(("azure", "matplotlib", "packaging"), "azure"),
+}
+"""Which extra installs a package that not everybody needs."""
 
 
 class Fault(click.ClickException):
@@ -49,12 +53,8 @@ class Root(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
-        try:
+        with _told_what_to_install(lambda: cmd_name):
             command: click.Command = getattr(importlib.import_module(module), name)
-        except ModuleNotFoundError as exc:
-            if exc.name not in EXTRA_PACKAGES:
-                raise
-            raise Fault(f"{cmd_name} needs {exc.name}; install it with: pip install 'automl-edge[cpu,train]'") from exc
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
@@ -65,10 +65,24 @@ class Root(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error raised on purpose becomes one line and an exit code."""
         try:
-            return super().invoke(ctx)
+            with _told_what_to_install(lambda: ctx.invoked_subcommand):
+                return super().invoke(ctx)
         except (TrainingError, EdgeError) as exc:
             fault = UsageFault if isinstance(exc, UsageError) else Fault
             raise fault(" ".join(str(exc).split())) from exc
+
+
+@contextmanager
+def _told_what_to_install(command: Callable[[], str | None]) -> Iterator[None]:
+    """Name the extra that a package which is not there belongs to."""
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        package = str(exc.name).partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        needed = f"{command()} needs {package}"
+        raise Fault(f"{needed}; install it with: pip install 'automl-edge[{EXTRAS[package]}]'") from exc
 
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

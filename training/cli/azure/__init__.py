@@ -22,7 +22,6 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "pipeline": ("training.cli.azure.pipeline:pipeline", "Prepare, train, evaluate and register as one pipeline."),
 }
 """Where each command lives and its help in one line; one without help is not for people."""
-EXTRA_PACKAGES = ("azure", "matplotlib")
 
 
 class Azure(click.Group):
