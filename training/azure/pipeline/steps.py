@@ -3,7 +3,9 @@
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 from edge.artifacts import run_of
 from edge.azureml.survey import fetch as fetch_version
@@ -11,6 +13,7 @@ from edge.azureml.survey import survey
 from edge.bundle import Bundle, open_bundle
 from edge.errors import InputError
 from edge.proof import load_and_prove
+from edge.registry.files import copy_bundle
 from edge.registry.inquiry import Azure, Inquiry
 from training.azure.fetch import Wish, fetch
 from training.azure.pipeline.verdict import Evaluation, Judged, Verdict, decide, parse_evaluation
@@ -95,22 +98,25 @@ def evaluate(session: Session, model: str, best: Path, records: Sequence[Record]
         TrainingError, EdgeError: the model cannot be fetched, run or judged.
     """
     run = run_of(best)
-    judged.mkdir(parents=True, exist_ok=True)
-    scratch = judged / ".scratch"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir()
-    try:
+    with _own_folder() as scratch:
         bundle = fetch(session, Wish(name=model, trial=run, version="1", output=scratch / "unproven")).bundle
         candidate = _judge(bundle, records)
         golden = _golden(bundle, records, scratch / "golden")
-        fetch(session, Wish(name=model, trial=run, version="1", output=judged / BUNDLE, golden=golden))
+        proven = fetch(session, Wish(name=model, trial=run, version="1", output=scratch / BUNDLE, golden=golden)).bundle
         before = _incumbent(session, model, scratch)
         incumbent = None if before is None else _judge(before, records)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        (judged / BUNDLE).mkdir(parents=True)
+        copy_bundle(proven.folder, judged / BUNDLE, digest=proven.digest)
     evaluation = Evaluation(candidate, incumbent)
     (judged / EVALUATION).write_text(evaluation.as_json(), encoding="utf-8")
     return evaluation
+
+
+@contextmanager
+def _own_folder() -> Iterator[Path]:
+    """Give a folder of this machine: those that Azure mounts may be read only, or refuse to rename."""
+    with TemporaryDirectory(prefix="automl-edge-") as name:
+        yield Path(name)
 
 
 def _judge(bundle: Bundle, records: Sequence[Record]) -> Judged:
@@ -174,5 +180,10 @@ def register_if_better(
     if not verdict.register:
         return verdict, None
     figures = {"test_accuracy": f"{evaluation.candidate.accuracy:.4f}"}
-    order = Order(folder=judged / BUNDLE, version="auto", tags=tags, properties=figures)
-    return verdict, str(register(session, order).bundle)
+    bundle = open_bundle(judged / BUNDLE)
+    with _own_folder() as scratch:
+        ours = scratch / BUNDLE  # its copy under the next version is made beside it
+        ours.mkdir()
+        copy_bundle(bundle.folder, ours, digest=bundle.digest)
+        order = Order(folder=ours, version="auto", tags=tags, properties=figures)
+        return verdict, str(register(session, order).bundle)

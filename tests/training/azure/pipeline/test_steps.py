@@ -136,3 +136,18 @@ def test_pictures_that_cannot_be_trained_on_stop_the_pipeline(step: Step, pictur
     said = step("prepare", "--pictures", pictures, "--url", URL, *shares, *outputs, exit_code=1)
     assert "error: " in said
     assert "red/0.png" in said
+
+
+def test_a_step_writes_nothing_into_what_it_is_given(
+    azure: Cloud, step: Step, pictures: Path, tables: Path, best: Path, tmp_path: Path
+) -> None:
+    """Azure mounts the judged bundle to be read; under the next version it is copied elsewhere."""
+    judged = tmp_path / "judged"
+    evaluated(step, pictures, tables, best, judged)
+    assert sorted(path.name for path in judged.iterdir()) == ["bundle", "evaluation.json"]
+    properties = {"modelUri": "azureml://x", "modelType": "mlflow_model", "tags": {}, "properties": {}, "flavors": {}}
+    azure.resources.put(f"{WORKSPACE_PATH}/models/colours/versions/1", properties)
+    before = sorted(judged.rglob("*"))
+    said = step("register", "--judged", judged, "--min-gain", 0, "--min-accuracy", 0.5)
+    assert said.startswith("registered as colours:2: ")
+    assert sorted(judged.rglob("*")) == before
