@@ -1,7 +1,7 @@
 """The whole line against real Azure: `make test-azure-live`. It trains for real, which takes an hour and costs money.
 
-The environment names a workspace (AZUREML_ARM_SUBSCRIPTION, AZUREML_ARM_RESOURCEGROUP, AZUREML_ARM_WORKSPACE_NAME) and a
-GPU cluster (AUTOML_LIVE_COMPUTE), which is made where it is missing; AUTOML_AZURE_CREDENTIAL how to sign in.
+The environment names a workspace (AZUREML_ARM_SUBSCRIPTION, AZUREML_ARM_RESOURCEGROUP, AZUREML_ARM_WORKSPACE_NAME), a
+GPU cluster (AUTOML_LIVE_COMPUTE), made where it is missing, and how to sign in (AUTOML_AZURE_CREDENTIAL).
 """
 
 import os
@@ -29,7 +29,7 @@ pytestmark = [
 
 
 def test_from_a_folder_of_pictures_to_a_device_that_follows(tmp_path: Path) -> None:
-    """As against the stand-in; the name of data and model is new each time, and what is made is left to be looked at."""
+    """As against the stand-in; the name of data and model is new each time, and what is made is left there."""
     name = f"automl-edge-live-{secrets.token_hex(4)}"
     line = Line(tmp_path, [], name, os.environ[COMPUTE])
     line.train(f"{name}-job", finish=lambda _: None)
