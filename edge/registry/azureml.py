@@ -176,7 +176,7 @@ class AzureMlRegistry:
 
     def _not_fetched(self, candidate: Candidate, failure: Failure) -> EdgeError:
         """Remember why a version did not come. Return the error to raise."""
-        kind = getattr(errors, failure.error, RegistryError)
+        kind = _error_class(failure.error)
         if issubclass(kind, ModelError):
             return kind(plain(failure.reason))  # a fault of the bundle itself, which no other try mends
         with self._lock:
@@ -196,6 +196,11 @@ class AzureMlRegistry:
         out = {f"{c.name}/{c.version}": waiting[c.digest] for c in survey.candidates if c.digest in waiting}
         kept = tuple(c for c in survey.candidates if c.digest not in waiting)
         return replace(survey, candidates=kept, refused={**survey.refused, **out})
+
+
+def _error_class(name: str) -> type[EdgeError]:
+    found = getattr(errors, name, None)
+    return found if isinstance(found, type) and issubclass(found, EdgeError) else RegistryError
 
 
 def _of_interest(survey: Survey) -> Survey:

@@ -9,6 +9,8 @@ FIRST_S = 30.0
 LONGEST_S = 900.0
 LONGEST_FOR_VERSION_S = 3600.0
 """A version that cannot be fetched may be 200 MB each time: it is tried less often."""
+LONGEST_BY_AZURE_S = 6 * 3600.0
+"""However long Azure asks to be left alone, a device shall come back by itself."""
 
 _ADDRESS = re.compile(r"<[\w.]+ object at 0x[0-9a-f]+>(: )?")
 
@@ -40,7 +42,7 @@ def set_back(
     wait_s = min(FIRST_S * 2.0 ** min(times - 1, 16), longest_s) * (0.5 + chance() / 2)
     by_azure = retry_after_s is not None and retry_after_s > 0
     if retry_after_s is not None and retry_after_s > wait_s:
-        wait_s = retry_after_s * (1 + chance() / 5)
+        wait_s = min(retry_after_s, LONGEST_BY_AZURE_S) * (1 + chance() / 5)
     return Setback(plain(reason), times, now + wait_s, by_azure)
 
 

@@ -28,6 +28,8 @@ MOST_LINE_BYTES = 16 << 20
 MOST_KEPT_BYTES = 64 << 10
 """How much of what the process complains of is kept: the last of it."""
 READ_BYTES = 64 << 10
+LAST_WORDS_S = 1.0
+"""How long a process that said all it will may take to end."""
 TEXT_CHARACTERS = 300
 MISSING = "the packages for Azure are not installed: pip install 'automl-edge[azure]'"
 
@@ -140,7 +142,7 @@ class AzureProcess:
             raise RegistryError(f"Azure cannot be asked: the process for it wrote what is no answer{said}")
         if "No module named 'azure" in said:
             raise RegistryError(MISSING)
-        raise RegistryError(f"Azure cannot be asked: the process for it {_ending(process.wait())}{said}")
+        raise RegistryError(f"Azure cannot be asked: the process for it {_ending(process)}{said}")
 
 
 class _Conversation:
@@ -152,6 +154,7 @@ class _Conversation:
         self._heard = heard
         self._complaints = b""
         self._rest = b""
+        self._ended = False
         self.is_silent = False
         self.nonsense = False
 
@@ -170,21 +173,30 @@ class _Conversation:
         quiet_since = time.monotonic()
         with selectors.DefaultSelector() as selector:
             self._listen_to(selector)
-            while answer is None and not self.nonsense and selector.get_map():
+            while answer is None and not self.nonsense and not self._ended:
                 ready = selector.select(max(0.0, quiet_since + self._silence_s - time.monotonic()))
-                if not ready:
-                    self.is_silent = True
-                    return None
+                self.is_silent = self._ended = not ready
                 for key, _ in ready:
                     data = os.read(key.fd, READ_BYTES)
                     if not data:
+                        self._ended |= key.fileobj is self._process.stdout
                         selector.unregister(key.fileobj)
                     elif key.fileobj is self._process.stderr:
                         self._complaints = (self._complaints + data)[-MOST_KEPT_BYTES:]
                     else:
                         quiet_since = time.monotonic()
                         answer = self._said(data)
+            self._hear_out(selector)
         return answer
+
+    def _hear_out(self, selector: selectors.BaseSelector) -> None:
+        """Take what a process that ended still complained of; others that it started may hold its pipe open."""
+        while self._ended and not self.is_silent and selector.get_map():
+            ready = selector.select(LAST_WORDS_S)
+            data = b"".join(os.read(key.fd, READ_BYTES) for key, _ in ready)
+            if not data:
+                return
+            self._complaints = (self._complaints + data)[-MOST_KEPT_BYTES:]
 
     def _listen_to(self, selector: selectors.BaseSelector) -> None:
         for stream in (self._process.stdout, self._process.stderr):
@@ -216,8 +228,12 @@ class _Conversation:
         return f": {said[:TEXT_CHARACTERS]}" if said else ""
 
 
-def _ending(code: int) -> str:
-    """Say how a process ended that gave no answer."""
+def _ending(process: "subprocess.Popen[bytes]") -> str:
+    """Say how a process ended that gave no answer, and says nothing more."""
+    try:
+        code = process.wait(LAST_WORDS_S)
+    except subprocess.TimeoutExpired:
+        return "says nothing more"
     if code >= 0:
         return f"ended with exit code {code} and no answer"
     name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"

@@ -14,9 +14,10 @@ from edge.registry.state import Judged, Kept, State, activated, judged, rolled_b
 from edge.registry.store import Store
 from edge.results import ModelRef, instant
 from edge.rollout.changes import Change, Kind, Refusal, Update
-from edge.rollout.choice import LATEST, InService, Wish, choose, is_older, matching
+from edge.rollout.choice import LATEST, InService, Wish, is_older
 from edge.rollout.examination import Examination
 from edge.rollout.listing import Known, listed
+from edge.rollout.lookout import Lookout
 from edge.rollout.obstacles import Obstacles, Trouble
 from edge.rollout.service import Service
 from edge.rollout.staging import Staged, Staging
@@ -47,17 +48,15 @@ class Rollout:
         trial: Trial | None = None,
         probation: Probation | None = None,
     ) -> None:
-        self._registry = registry
         self._store = store
         self._staging = staging
-        self._wish = wish
         self._noted = noted
         self._examination = Examination(store, trial or NoTrial(), probation or NoProbation())
         self._service = service
         self._obstacles = Obstacles(tell=service.tell, noted=noted)
+        self._lookout = Lookout(registry, store, self._obstacles, wish)
         self._failing: str | None = None
         self._looking = False
-        self._asked = False
         self._lock = threading.RLock()
 
     @property
@@ -127,27 +126,17 @@ class Rollout:
 
     def hurry(self) -> None:
         """Let the next look ask the registry even where that is not due: a person waits for it."""
-        self._asked = True
+        self._lookout.hurry()
 
     def activate(self, name: str, version: str | None = None) -> ModelRef:
         """Take a version and stay with it; None follows the newest again. Raises as :meth:`ports.Control.activate`."""
         with self._changing(asked=True):
-            candidate = self._asked_for(name, version)
+            candidate = self._lookout.asked_for(name, version)
             staged = self._tried(candidate.digest) or self._stage(candidate)
-            self._wish = Wish(name)
+            self._lookout.wish = Wish(name)
             pinned = version not in (None, LATEST)
             self._serve(staged, activated(self._store.state, staged.kept, pinned=pinned), "activated")
             return staged.model.ref
-
-    def _asked_for(self, name: str, version: str | None) -> Candidate:
-        survey = self._registry.survey(name, version=None if version == LATEST else version, asked=True)
-        candidate = matching(survey, name, version)
-        if candidate is None:
-            offered = survey.candidates or self._registry.known(name).candidates
-            known = ", ".join(c.version for c in offered if c.name == name) or "none"
-            reason = survey.refused.get(f"{name}/{version}", f"the registry's versions of it: {known}")
-            raise ModelNotFoundError(f"{name}:{version or LATEST} cannot be taken: {reason}")
-        return candidate
 
     def rollback(self, name: str) -> ModelRef:
         """Go back to the previous version. Raises as :meth:`edge.ports.Control.rollback`."""
@@ -162,7 +151,7 @@ class Rollout:
     def models(self) -> Sequence[Mapping[str, Any]]:
         """Return every known version with its state: see :mod:`edge.rollout.listing`. Never waits for a change."""
         try:
-            survey = self._registry.known(self._wish.followed_name(self._store.state))
+            survey = self._lookout.known()
         except RegistryError:
             survey = Survey((), {})
         serving, on_trial = self._serving, self._examination.on_trial
@@ -195,27 +184,19 @@ class Rollout:
         self._heed_probation()
         self._heed_trial()
         try:
-            trouble = self._advance(self._survey())
+            trouble = self._advance(self._lookout.survey())
         except InterruptedLookError:
             return  # somebody asked for something else, or the daemon stops
         except RegistryError as error:
             trouble = Trouble("the registry cannot be read", str(error))
         if trouble is None and self._serving is None:
-            name = self._wish.followed_name(self._store.state) or "any model"
-            trouble = self._obstacles.why_nothing(f"{name}:{self._wish.version}")
+            trouble = self._obstacles.why_nothing(self._lookout.wished)
         self._obstacles.note(trouble)
-
-    def _survey(self) -> Survey:
-        asked, self._asked = self._asked, False
-        version = None if self._wish.version == LATEST else self._wish.version
-        survey = self._registry.survey(self._wish.followed_name(self._store.state), version=version, asked=asked)
-        self._obstacles.surveyed(survey, self._store.state.kept)
-        return survey
 
     def _advance(self, survey: Survey) -> Trouble | None:
         """Take the best version that proves itself; return what stands in the way from outside."""
         while True:
-            candidate = self._choose(survey)
+            candidate = self._lookout.choose(survey, self._in_service)
             if candidate is not None and self._tried(candidate.digest):
                 return None
             self._examination.end_trial()
@@ -228,14 +209,10 @@ class Rollout:
             except ModelError as error:
                 self._obstacles.refuse(candidate, error)
             except UnavailableError as error:
-                survey = self._survey()  # a version whose files turned out wrong is no longer offered
+                survey = self._lookout.survey()  # a version whose files turned out wrong is no longer offered
                 if candidate in survey.candidates:
                     who = f"{candidate.name}:{candidate.version}"
                     return Trouble("a model cannot be taken now", f"{who} cannot be taken now: {error}")
-
-    def _choose(self, survey: Survey) -> Candidate | None:
-        refused = self._obstacles.refusals.__contains__
-        return choose(survey, self._wish, self._store.state, self._in_service, is_refused=refused)
 
     @property
     def _in_service(self) -> InService | None:
@@ -249,7 +226,7 @@ class Rollout:
         """Stage the wanted version; let it serve, or take it on trial. Raises ModelError, UnavailableError."""
         staged = self._stage(candidate)
         self._obstacles.refusals.forget(staged.kept.digest)  # mended: on trial it is refused no longer
-        follows = self._wish.version == LATEST
+        follows = self._lookout.wish.version == LATEST
         goes_back = is_older(candidate, self._in_service)  # somebody wants it who knows both: no trial holds that up
         if (
             follows
@@ -294,7 +271,11 @@ class Rollout:
 
     def _left_for_dead(self, kept: Kept | None) -> bool:
         """Go back at once from a version with which process after process ended, where it can be helped."""
-        verdict = self._examination.death(kept) if self._wish.version == LATEST and self._wish.allows(kept) else None
+        verdict = (
+            self._examination.death(kept)
+            if self._lookout.wish.version == LATEST and self._lookout.wish.allows(kept)
+            else None
+        )
         return kept is not None and verdict is not None and self._leave(kept, verdict)
 
     def _leave(self, kept: Kept, verdict: Verdict) -> bool:
@@ -317,7 +298,7 @@ class Rollout:
         if why is not None:
             state = _remembering(state, left, why)
         staged = self._staging.ready(kept, self._staging.open(kept), replacing=self._serving is not None)
-        self._wish = Wish(name)
+        self._lookout.wish = Wish(name)
         self._serve(staged, state, "rolled-back", why)
         return staged.model.ref
 
@@ -335,7 +316,7 @@ class Rollout:
 
     def _took_kept(self, kept: Kept | None, *, remember: bool) -> bool:
         """Serve a bundle from the store, where nothing serves yet. Raises UnavailableError."""
-        if self._staging.stopped or not self._wish.allows(kept):
+        if self._staging.stopped or not self._lookout.wish.allows(kept):
             return False
         try:
             bundle = self._staging.open(kept)

@@ -7,6 +7,7 @@ tests write that file.
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -74,6 +75,10 @@ def _copy(value: Any, inquiry: Any) -> None:
     shutil.copytree(value.format(**inquiry), inquiry["into"], dirs_exist_ok=True)
 
 
+def _leave_child(value: Any, _inquiry: Any) -> None:
+    subprocess.Popen(["sleep", str(value)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
 STEPS: Mapping[str, Callable[[Any, Any], object]] = {
     "out": _out,
     "err": lambda value, _: sys.stderr.write(value),
@@ -81,6 +86,8 @@ STEPS: Mapping[str, Callable[[Any, Any], object]] = {
     "exit": lambda value, _: os._exit(value),
     "kill": lambda value, _: os.kill(os.getpid(), value),
     "copy": _copy,
+    "hush": lambda value, _: os.close(value),
+    "leave child": _leave_child,
     "on": lambda value, inquiry: follow(value.get(inquiry["do"], []), inquiry),
 }
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.registry.patience import FIRST_S, LONGEST_S, Setback, plain, set_back
+from edge.registry.patience import FIRST_S, LONGEST_BY_AZURE_S, LONGEST_S, Setback, plain, set_back
 
 
 def waits(count: int, *, chance: float = 1.0, **how: float) -> list[float]:
@@ -33,6 +33,8 @@ def test_azure_is_left_alone_for_as_long_as_it_asks() -> None:
     assert setback.by_azure
     short = set_back(None, "throttled", now=0.0, retry_after_s=1.0, chance=lambda: 1.0)
     assert short.until == FIRST_S
+    absurd = set_back(None, "throttled", now=0.0, retry_after_s=1e9, chance=lambda: 0.0)
+    assert absurd.until == LONGEST_BY_AZURE_S
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,23 @@ def test_an_end_without_an_answer_is_explained(script: Script, steps: list[tuple
         process_of(script)(INQUIRY)
 
 
+def test_an_end_is_seen_whoever_holds_its_pipes(script: Script) -> None:
+    """A process that it started may live a little longer, with the same standard error."""
+    script.does(("leave child", 3), ("err", "and this is why\n"), ("exit", 3))
+    began = time.monotonic()
+    with pytest.raises(RegistryError, match="exit code 3 and no answer: and this is why"):
+        process_of(script)(INQUIRY)
+    assert time.monotonic() - began < 2.9
+    until(lambda: not [c for c in psutil.Process().children(recursive=True) if c.name() == "sleep"])
+
+
+def test_a_process_that_hushes_and_stays_is_ended(script: Script) -> None:
+    """Nothing more can come from it."""
+    script.does(("hush", 1), ("hush", 2), ("sleep", 60))
+    with pytest.raises(RegistryError, match="says nothing more"):
+        process_of(script)(INQUIRY)
+
+
 def test_silence_is_a_hang(script: Script) -> None:
     """Longer than Azure may take and the start costs: the process is ended."""
     script.does(("out", message_line(Progress()).decode()), ("sleep", 60))
