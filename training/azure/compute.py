@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from training.azure.session import Session
+from training.azure.session import Session, lacks_workspace
 from training.errors import AzureError, UsageError
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Outcome = Literal["made", "changed", "as wished"]
 NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{0,30}[a-zA-Z0-9]")
+KNOWN = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]*")
+"""What a compute that is there may be called, of whatever kind."""
 CLUSTER = "amlcompute"
 LOOK_S = 1.0
 """How often somebody hears how far a cluster is; the SDK asks Azure at its own pace."""
@@ -115,7 +117,9 @@ def computes(session: Session) -> list[Compute]:
 
 
 def compute_named(session: Session, name: str) -> Compute:
-    """Return a compute. Raises AzureError."""
+    """Return a compute. Raises UsageError for what is no name, AzureError."""
+    if not KNOWN.fullmatch(name):
+        raise UsageError(f"{name!r} is no compute's name, which is of letters, digits and dashes")
     with session.asking(f"looking at the compute {name}"):
         return _compute(session.client.compute.get(name))
 
@@ -152,7 +156,7 @@ def _found(session: Session, name: str) -> "AmlCompute | None":
         try:
             found: Any = session.client.compute.get(name)
         except ResourceNotFoundError as error:
-            if "/workspaces/" in str(error.message):
+            if lacks_workspace(error):
                 raise  # it is the workspace that is not there
             return None
         return found  # type: ignore[no-any-return] # a cluster has more than what every compute has

@@ -1,5 +1,6 @@
 """One command's way into Azure: the place that was named, who asks, and errors in words."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,13 @@ from training.errors import AzureError, AzureUnavailableError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
+
+_ABOVE = re.compile(r"ResourceGroupNotFound|SubscriptionNotFound|ParentResourceNotFound|workspaces/[^/']+'")
+
+
+def lacks_workspace(error: Exception) -> bool:
+    """Tell whether Azure's 404 means what the thing would be in; it may name the whole path of a thing, too."""
+    return _ABOVE.search(str(error)) is not None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
@@ -101,7 +102,7 @@ def show(session: Session, name: str, *, as_json: bool) -> None:
     }
     for key, value in rows.items():
         if value is not None:
-            table.add_row(key, value)
+            table.add_row(key, escape(value))
     Console().print(table)
 
 
@@ -137,7 +138,7 @@ def _table(found: list[Compute]) -> Table:
     for heading in ("name", "size", "nodes", "priority", "state"):
         table.add_column(heading, overflow="fold")
     for one in found:
-        state = f"{one.state}: {one.error}" if one.error else one.state
+        state = escape(f"{one.state}: {one.error}" if one.error else one.state)
         table.add_row(one.name, one.size or one.kind, _nodes(one), _priority(one), state)
     return table
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from training.azure.login import Login, Person, Store, check_login
@@ -102,7 +103,7 @@ def _identities(login: Login) -> Table:
     for attempt in login.attempts:
         works = "no" if not attempt.person else "used" if attempt is login.used else "yes"
         about = str(attempt.person) if attempt.person else attempt.reason
-        table.add_row(attempt.credential, works, about, f"{attempt.took_s:.1f} s")
+        table.add_row(attempt.credential, works, escape(about), f"{attempt.took_s:.1f} s")
     return table
 
 
@@ -117,7 +118,7 @@ def _who_and_where(login: Login, person: Person) -> Table:
         "subscription": login.place.subscription_id,
     }
     for name, value in rows.items():
-        table.add_row(name, value)
+        table.add_row(name, escape(value or "unknown"))
     return table
 
 

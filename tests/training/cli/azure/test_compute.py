@@ -117,6 +117,39 @@ def test_refusals_are_one_line_with_a_remedy(azure: Cloud, tmp_path: Path, fault
     assert "[workspace vision (plant, " in line
 
 
+@pytest.mark.parametrize("path", ["computes/gpu", "computes/gpu' under resource group 'plant"])
+def test_a_missing_cluster_is_made_however_azure_words_that(azure: Cloud, tmp_path: Path, path: str) -> None:
+    """ARM may name the cluster's whole path; where it names the workspace, that is missing and nothing is made."""
+    resource = f"The Resource 'Microsoft.MachineLearningServices/workspaces/vision/{path}' was not found."
+    azure.wire.break_("GET .*/computes/gpu", 404, code="ResourceNotFound", message=resource, times=1)
+    made = run(azure, tmp_path, "compute", "ensure", "gpu", *WISHED)
+    assert made.exit_code == 0, made.output
+    assert "cluster gpu is made" in made.stdout
+    above = "The Resource 'Microsoft.MachineLearningServices/workspaces/vision' was not found."
+    azure.wire.break_("GET .*/computes/other", 404, code="ResourceNotFound", message=above, times=1)
+    assert run(azure, tmp_path, "compute", "ensure", "other", *WISHED).exit_code == 1
+    assert azure.wire.count("PUT", "/computes/other") == 0
+
+
+@pytest.mark.parametrize("name", ["..", "../../x", "", "a b"])
+def test_what_is_no_name_is_not_asked_for(azure: Cloud, tmp_path: Path, name: str) -> None:
+    """Else the path would lead to something else, such as the workspace."""
+    shown = run(azure, tmp_path, "compute", "show", name)
+    assert (shown.exit_code, shown.stdout) == (2, "")
+    assert "is no compute's name" in shown.stderr
+    assert azure.wire.exchanges == ()
+
+
+def test_azures_words_are_shown_as_they_are(azure: Cloud, tmp_path: Path) -> None:
+    """Brackets in them are no markup."""
+    body = make_compute(azure, "gpu", state="Failed", **cluster())
+    body["properties"]["provisioningErrors"] = [{"error": {"code": "Quota[/cores]", "message": "none [/left]"}}]
+    for words in (("list",), ("show", "gpu")):
+        shown = run(azure, tmp_path, "compute", *words)
+        assert shown.exit_code == 0, shown.output
+        assert "[/" in shown.stdout
+
+
 def test_computes_are_listed_and_shown(azure: Cloud, tmp_path: Path) -> None:
     """Clusters with their numbers, others with their kind; nothing is wider than the terminal."""
     assert "no computes" in run(azure, tmp_path, "compute", "list").stdout
