@@ -1,12 +1,12 @@
 """A deployment from beginning to end: the new one first, requests to it last, and only if it is healthy."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.azureml.tags import FAMILY, SCHEMA
 from training.azure import endpoints
 from training.azure.deployments import Wish, remedy
-from training.azure.endpoints import SETTLED, Endpoint
+from training.azure.endpoints import MLFLOW, SETTLED, Endpoint
 from training.azure.operations import Told
 from training.azure.session import Session
 from training.azure.traffic import plan_traffic
@@ -45,11 +45,11 @@ def deploy(session: Session, wish: Wish, traffic: str, auth: str | None, watcher
     """
     _check_model(session, wish, watcher.noted)
     found = endpoints.find(session, wish.endpoint)
+    before = found.traffic if found else {}
     if found is not None:
         _check_endpoint(found, wish, auth)
-    before = found.traffic if found else {}
-    known = {wish.deployment, *(one.name.lower() for one in (found.deployments if found else ()))}
-    shares = plan_traffic(traffic, wish.deployment, before, known)
+        wish = _as_before(found, wish)
+    _plan(found, wish, traffic)  # refused before anything is changed
     if found is None:
         endpoints.make(session, wish, watcher.told)
     elif before.get(wish.deployment):
@@ -58,8 +58,11 @@ def deploy(session: Session, wish: Wish, traffic: str, auth: str | None, watcher
             "with another --deployment it could be tried first"
         )
     _put(session, wish, before, watcher)
-    if shares is not None and shares != before:
-        endpoints.share_out(session, wish.endpoint, shares, watcher.told)
+    now = endpoints.look_up(session, wish.endpoint)  # it took minutes, and somebody may have moved requests meanwhile
+    shares = _plan(now, wish, traffic)
+    if shares is None or shares == now.traffic:
+        return now
+    endpoints.share_out(session, wish.endpoint, shares, watcher.told)
     return endpoints.look_up(session, wish.endpoint)
 
 
@@ -82,6 +85,27 @@ def take_away(session: Session, name: str, deployment: str, told: Told) -> Endpo
         )
     endpoints.remove(session, name, found[0].name, told)
     return endpoints.look_up(session, name)
+
+
+def _plan(found: Endpoint | None, wish: Wish, traffic: str) -> Mapping[str, int] | None:
+    """Return each deployment's share, None for as it is. Raises UsageError, also for more requests to one that fails."""
+    before = found.traffic if found else {}
+    others = [one for one in found.deployments if one.name.lower() != wish.deployment] if found else []
+    shares = plan_traffic(traffic, wish.deployment, before, {wish.deployment, *(one.name.lower() for one in others)})
+    for one in others:
+        name = one.name.lower()
+        if one.state == "Failed" and (shares or {}).get(name, 0) > before.get(name, 0):
+            raise UsageError(f"--traffic {traffic}: the deployment {one.name} has failed: deploy it again first")
+    return shares
+
+
+def _as_before(found: Endpoint, wish: Wish) -> Wish:
+    """Return the wish with the machines that the deployment has, where it names none: an update takes none away."""
+    old = next((one for one in found.deployments if one.name.lower() == wish.deployment), None)
+    if old is None:
+        return wish
+    kept = old.size if wish.mlflow == (old.server == MLFLOW) else None
+    return replace(wish, instances=wish.instances or old.instances, instance_type=wish.instance_type or kept or None)
 
 
 def _put(session: Session, wish: Wish, before: Mapping[str, int], watcher: Watcher) -> None:

@@ -54,7 +54,7 @@ class Wish:
     """A deployment as it was asked for. ``image`` None: AutoML's own MLflow model, whose server Azure makes.
 
     ``kubernetes`` is the compute of a cluster; None: machines that Azure manages. ``instance_type`` None: the usual
-    one. ``variables`` are added to those that our runtime gets, or take their place.
+    one; ``instances`` None: one; of a deployment that is there: those that it has. ``variables`` are added to those that our runtime gets, or take their place.
     """
 
     endpoint: str
@@ -63,7 +63,7 @@ class Wish:
     image: str | None
     kubernetes: str | None = None
     instance_type: str | None = None
-    instances: int = 1
+    instances: int | None = None
     auth: str = "key"
     variables: Mapping[str, str] = field(default_factory=dict)
 
@@ -149,7 +149,7 @@ def deployment_of(wish: Wish) -> "OnlineDeployment":
         "name": wish.deployment,
         "endpoint_name": wish.endpoint,
         "model": f"azureml:{wish.model}",
-        "instance_count": wish.instances,
+        "instance_count": wish.instances or 1,
         **_server(wish),
     }
     if wish.kubernetes:

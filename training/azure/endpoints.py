@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from training.azure.deployments import ENVIRONMENT, Wish, deployment_of, endpoint_of
 from training.azure.operations import Told, finish
-from training.azure.session import Session
-from training.errors import AzureError
+from training.azure.session import Session, lacks_workspace
+from training.errors import AzureError, UsageError
 
 if TYPE_CHECKING:
     from azure.ai.ml.entities import OnlineDeployment, OnlineEndpoint
 
+MLFLOW = "mlflow"
+"""Who answers where Azure makes the server of AutoML's own model."""
+NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{1,63}")
+"""What an endpoint that is there may be called; others have made some in capitals, which we do not."""
 SETTLED = ("Succeeded", "Failed", "Canceled")
 ADDED = ("createdBy", "createdAt", "lastModifiedAt")
 """What the SDK adds to an endpoint's properties when it reads them, and would write back as if they were its own."""
-ABOVE = re.compile(r"ResourceGroupNotFound|SubscriptionNotFound|ParentResourceNotFound|workspaces/[^/']+'")
-"""How Azure says that not the endpoint is missing, but what it would be in."""
 LOG_LINES = 40
 CONTAINERS = ("inference-server", "storage-initializer")
 """Whose log is asked for, in this order: what serves, then what brings the model."""
@@ -49,8 +51,8 @@ class Endpoint:
 
     @property
     def traffic(self) -> Mapping[str, int]:
-        """The share of each deployment that has one."""
-        return {deployed.name: deployed.share for deployed in self.deployments if deployed.share}
+        """The share of each deployment that has one, by its name in small letters, as the SDK writes them."""
+        return {deployed.name.lower(): deployed.share for deployed in self.deployments if deployed.share}
 
     def as_json(self) -> dict[str, Any]:
         """Return what programs read."""
@@ -58,7 +60,9 @@ class Endpoint:
 
 
 def look_up(session: Session, name: str) -> Endpoint:
-    """Return the endpoint. Raises AzureError, also where there is none."""
+    """Return the endpoint. Raises UsageError for what is no name, AzureError, also where there is none."""
+    if not NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no endpoint's name, which is of letters, digits and dashes")
     found = find(session, name)
     if found is None:
         raise AzureError(f"there is no endpoint {name}: make it with 'automl-train azure deploy' [{session.place}]")
@@ -140,7 +144,7 @@ def _get(session: Session, name: str) -> "OnlineEndpoint | None":
         try:
             found: OnlineEndpoint = session.client.online_endpoints.get(name)
         except ResourceNotFoundError as error:
-            if ABOVE.search(str(error)):
+            if lacks_workspace(error):
                 raise
             return None
     return found
@@ -162,7 +166,7 @@ def _deployed(one: "OnlineDeployment", traffic: Mapping[str, int]) -> Deployed:
 def _server(environment: str) -> str:
     """Return who answers: an endpoint without an environment runs what Azure makes of an MLflow model."""
     if not environment:
-        return "mlflow"
+        return MLFLOW
     return ENVIRONMENT if f"/environments/{ENVIRONMENT}/" in environment else "other"
 
 

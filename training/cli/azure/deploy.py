@@ -12,7 +12,7 @@ from rich.table import Table
 
 from training.azure import deploying, endpoints
 from training.azure.deploying import DeploymentFailedError, Watcher
-from training.azure.deployments import Wish, check_name, check_wish, deployment_of, endpoint_of, parse_model
+from training.azure.deployments import Wish, check_wish, deployment_of, endpoint_of, parse_model
 from training.azure.endpoints import Endpoint
 from training.azure.session import Session
 from training.azure.traffic import check_traffic
@@ -30,7 +30,9 @@ AUTHS = ("key", "aml_token", "aad_token")
 @click.option("--image", metavar="REF", help="Our runtime's image in your container registry: it answers.")
 @click.option("--mlflow", is_flag=True, help="AutoML's own MLflow model answers, in a server that Azure makes.")
 @click.option("--instance-type", metavar="SIZE", help="Virtual machine; on Kubernetes the cluster's instance type.")
-@click.option("--instances", type=click.IntRange(1, 50), default=1, show_default=True, help="How many of them.")
+@click.option(
+    "--instances", type=click.IntRange(1, 50), help="How many of them.  [default: as many as it has, 1 for a new one]"
+)
 @click.option("--kubernetes", metavar="COMPUTE", help="A cluster of the workspace, in place of managed machines.")
 @click.option(
     "--traffic",
@@ -71,9 +73,11 @@ def _check(asked: dict[str, Any]) -> None:
     """Refuse options that do not go together."""
     check_traffic(asked["traffic"])
     instead = [name for name in ("listed", "remove") if asked[name]]
-    if asked["listed"]:
-        check_name("endpoint", asked["listed"])
-    elif not asked["endpoint"]:
+    if len(instead) > 1:
+        raise UsageError("pass either --list or --remove")
+    if instead and asked["dry_run"]:
+        raise UsageError("--dry-run is for deploying: leave it out with --list, and with --remove, which would delete")
+    if not asked["listed"] and not asked["endpoint"]:
         raise UsageError("which endpoint? pass --endpoint NAME")
     if instead and asked["model"]:
         raise UsageError("--list and --remove take no model: leave NAME:VERSION out")
@@ -123,7 +127,7 @@ def _watched() -> Iterator[Watcher]:
     steps: list[str] = []
 
     def noted(text: str) -> None:
-        console.print(f"note: {text}", highlight=False, soft_wrap=True)
+        console.print(f"note: {text}", highlight=False, soft_wrap=True, markup=False)
 
     if not console.is_terminal:
         yield Watcher(lambda what, _: _once(console, steps, what), noted)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACE_PATH
 from tests.azure.routes.endpoints import endpoints_of
 from tests.azure.standin import Cloud
+from tests.training.cli.azure.deployed import put_endpoint
 from training.cli import main
 
 IMAGE = "plant.azurecr.io/automl-edge:cpu"
@@ -165,6 +167,46 @@ def test_a_second_deployment_gets_its_share(azure: Cloud, where: list[str]) -> N
     assert [one["name"] for one in json.loads(removed.stdout)["deployments"]] == ["green"]
 
 
+def test_an_update_keeps_the_machines_that_it_does_not_name(azure: Cloud, where: list[str]) -> None:
+    """What answers with three machines does so after it too; AutoML's own server gets a size of its own."""
+    words = ("--endpoint", "line-one")
+    size = ("--instance-type", "Standard_F8s_v2")
+    assert deploy(where, "defects:1", *words, "--image", IMAGE, "--instances", 3, *size).exit_code == 0
+    assert deploy(where, "defects:1", *words, "--image", f"{IMAGE}-2").exit_code == 0
+    assert deploy(where, "defects:1", *words, "--image", IMAGE, "--instances", 2).exit_code == 0
+    assert deploy(where, "defects-mlflow:3", *words, "--mlflow").exit_code == 0
+    bodies = put_bodies(azure, r"/deployments/blue$")
+    assert [body["sku"]["capacity"] for body in bodies] == [3, 3, 2, 2]
+    sizes = [body["properties"]["instanceType"] for body in bodies]
+    assert sizes == ["Standard_F8s_v2"] * 3 + ["Standard_DS4_v2"]
+
+
+def test_requests_that_others_moved_meanwhile_are_not_moved_back(azure: Cloud, where: list[str]) -> None:
+    """A deployment takes minutes: shares are planned from those that the endpoint has after it."""
+    put_endpoint(azure, blue=100, red=0)
+    endpoints_of(azure).looks = 4
+    moved = threading.Timer(1.0, lambda: azure.resources.get(ENDPOINT)["properties"].update(traffic={"red": 100}))
+    moved.start()
+    words = ("--endpoint", "line-one", "--deployment", "green", "--image", IMAGE, "--traffic", 10)
+    result = deploy(where, "defects:1", *words)
+    moved.join()
+    assert result.exit_code == 0, result.output
+    assert put_bodies(azure, r"/onlineEndpoints/line-one$")[-1]["properties"]["traffic"] == {"red": 90, "green": 10}
+
+
+def test_no_requests_go_to_a_deployment_that_has_failed(azure: Cloud, where: list[str]) -> None:
+    """Refused before anything is made; one that answers already keeps what it has."""
+    put_endpoint(azure, blue=90, red=10)
+    azure.resources.get(f"{ENDPOINT}/deployments/red")["properties"]["provisioningState"] = "Failed"
+    words = ("defects:1", "--endpoint", "line-one", "--deployment", "green", "--image", IMAGE)
+    refused = deploy(where, *words, "--traffic", "red=50,green=50")
+    assert refused.exit_code == 2
+    assert "the deployment red has failed: deploy it again first" in refused.stderr
+    assert put_bodies(azure, "") == []
+    assert deploy(where, *words, "--traffic", "blue=80,red=10,green=10").exit_code == 0
+    assert traffic_of(azure) == {"blue": 80, "red": 10, "green": 10}
+
+
 def test_no_share_leaves_the_requests_where_they_are(azure: Cloud, where: list[str]) -> None:
     """With `--traffic 0` the endpoint is not touched after the deployment."""
     result = deploy(where, "defects:1", "--endpoint", "line-one", "--image", IMAGE, "--traffic", 0)
@@ -251,6 +293,10 @@ def test_a_dry_run_asks_nothing(azure: Cloud, where: list[str]) -> None:
         (("defects:1", "--endpoint", "line-one", "--image", IMAGE, "--env", "X"), 2, "is not KEY=VALUE"),
         (("defects-mlflow:3", "--endpoint", "line-one", "--mlflow", "--env", "A=b"), 2, "--env is for our runtime"),
         (("defects:1", "--list", "line-one"), 2, "take no model"),
+        (("--list", "line-one", "--remove", "blue", "--endpoint", "line-one"), 2, "either --list or --remove"),
+        (("--endpoint", "line-one", "--remove", "blue", "--dry-run"), 2, "--dry-run is for deploying"),
+        (("--list", ".."), 2, "'..' is no endpoint's name"),
+        (("--list", "Their-Endpoint"), 1, "there is no endpoint Their-Endpoint"),
         (("--list", "line-one"), 1, "there is no endpoint line-one"),
         (("--endpoint", "line-one", "--remove", "blue"), 1, "there is no endpoint line-one"),
         (("defects:9", "--endpoint", "line-one", "--image", IMAGE), 1, "looking up the model defects:9"),
