@@ -92,13 +92,13 @@ def smaller_is_better(metric: str) -> bool:
 
 def job_view(job: Any) -> JobView:
     """Return what the SDK's job says, without its trials."""
-    settings = _settings(job)
+    settings = settings_of_job(job)
     status = str(getattr(job.status, "value", job.status))
     limits = getattr(job, "limits", None)
     planned = getattr(limits, "max_trials", None) or getattr(limits, "max_total_trials", None)
     return JobView(
         name=job.name,
-        kind=str(job.type),
+        kind="automl" if "task_type" in settings else str(job.type),
         state=state_of(status),
         status=status,
         metric=settings.get("primary_metric") or _metric(job),
@@ -109,8 +109,11 @@ def job_view(job: Any) -> JobView:
     )
 
 
-def _settings(job: Any) -> Mapping[str, Any]:
-    """Return AutoML's own settings of a job; empty where it is no such job."""
+def settings_of_job(job: Any) -> Mapping[str, Any]:
+    """Return AutoML's own settings of a job; empty where it is no such job.
+
+    They are all that the SDK tells of a job inside a pipeline, which it takes for one of no known type.
+    """
     return _mapping((job.properties or {}).get(SETTINGS_PROPERTY))
 
 

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from edge.azureml.place import Workspace
 from edge.bundle import Task
+from training.azure.job_views import settings_of_job
 from training.azure.session import Session
 from training.azure.trials import MODEL, JobReader, State, Trial, job_view, open_job
 from training.errors import AzureError, AzureUnavailableError
@@ -66,8 +67,12 @@ def read_origin(session: Session, name: str) -> Origin:
 
 
 def _task(job: Any) -> Task | None:
-    """Return the task of a job: its class in the SDK says ``image_object_detection`` and the like."""
-    said = str(getattr(job, "task_type", "")).rpartition(".")[2].replace("_", "").lower()
+    """Return the task of a job: its class in the SDK says ``image_object_detection`` and the like.
+
+    A job inside a pipeline has no class of its own there; AutoML's settings say ``image-object-detection``.
+    """
+    told = getattr(job, "task_type", None) or settings_of_job(job).get("task_type", "")
+    said = str(told).rpartition(".")[2].replace("_", "").replace("-", "").lower()
     return next((task for task in TASKS if task.replace("-", "") == said), None)
 
 

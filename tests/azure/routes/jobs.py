@@ -41,7 +41,8 @@ class Jobs:
     """What is asked about jobs. ``cloud.notes["lost_answers"]`` PUTs are done, and then answered by 500.
 
     ``cloud.notes["on_submit"]`` is told the name of each new job; with ``cloud.notes["names_are_final"]`` the same job
-    is refused too when it is put again.
+    is refused too when it is put again. Of the names in ``cloud.notes["steps"]``, jobs inside a pipeline, the control
+    plane tells nothing: run history does.
     """
 
     def __init__(self, cloud: Cloud) -> None:
@@ -51,7 +52,9 @@ class Jobs:
         return {"value": listed(self._cloud.resources.below(request.url.path), request.query_params)}
 
     def get(self, request: Request) -> Mapping[str, Any]:
-        return self._cloud.resources.get(request.url.path)
+        found = self._cloud.resources.get(request.url.path)
+        inside = found["name"] in self._cloud.notes.get("steps", ())
+        return {**found, "properties": None} if inside else found
 
     def put(self, request: Request) -> Response:
         path, wanted = request.url.path, json_of(request)["properties"]

@@ -293,3 +293,14 @@ def test_each_task_has_its_metric(azure: Cloud, session: Session, task: str, met
     with open_job(session, "line") as job:
         view = job.view()
     assert (view.metric, view.trials[0].score) == (metric, 0.4)
+
+
+def test_a_job_inside_a_pipeline_is_seen_as_what_it_is(azure: Cloud, session: Session) -> None:
+    """The control plane tells nothing of it, and the SDK knows no type: run history has AutoML's settings."""
+    automl_job(azure, "line", trials=[trial(0, 0.8), trial(1, 0.9)], artifacts={})
+    azure.notes["steps"] = ("line", "line_HD")
+    with open_job(session, "line") as job:
+        view = job.view()
+        assert job.best() == "line_HD_1"
+    assert (view.kind, view.state, view.metric) == ("automl", "completed", "accuracy")
+    assert [found.score for found in view.trials] == [0.8, 0.9]
