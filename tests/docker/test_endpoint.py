@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -75,7 +76,7 @@ def test_a_mounted_folder_without_a_bundle_is_told(tmp_path: Path) -> None:
     make_bundle(mounted)
     shutil.rmtree(mounted)
     mounted.mkdir()
-    variables = {**runtime_variables(WISH), "EDGE_REGISTRY__PATH": str(tmp_path / "models/1")}
+    variables: dict[str, Any] = {**runtime_variables(WISH), "EDGE_REGISTRY__PATH": str(tmp_path / "models/1")}
     del variables["EDGE_HTTP__PORT"]
     variables["EDGE_STORAGE__PATH"] = str(tmp_path / "storage")
     daemon = RunningDaemon(tmp_path, **variables)

@@ -88,7 +88,7 @@ def take_away(session: Session, name: str, deployment: str, told: Told) -> Endpo
 
 
 def _plan(found: Endpoint | None, wish: Wish, traffic: str) -> Mapping[str, int] | None:
-    """Return each deployment's share, None for as it is. Raises UsageError, also for more requests to one that fails."""
+    """Return each deployment's share, None for as it is. Raises UsageError, also for more requests to a failed one."""
     before = found.traffic if found else {}
     others = [one for one in found.deployments if one.name.lower() != wish.deployment] if found else []
     shares = plan_traffic(traffic, wish.deployment, before, {wish.deployment, *(one.name.lower() for one in others)})

@@ -54,7 +54,8 @@ class Wish:
     """A deployment as it was asked for. ``image`` None: AutoML's own MLflow model, whose server Azure makes.
 
     ``kubernetes`` is the compute of a cluster; None: machines that Azure manages. ``instance_type`` None: the usual
-    one; ``instances`` None: one; of a deployment that is there: those that it has. ``variables`` are added to those that our runtime gets, or take their place.
+    one; ``instances`` None: one; of a deployment that is there: those that it has. ``variables`` are added to those
+    that our runtime gets, or take their place.
     """
 
     endpoint: str

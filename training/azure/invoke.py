@@ -13,7 +13,7 @@ from training.azure.posting import Poster
 from training.azure.scoring import AnswerError, Prediction, parse_reply, refusal, request_body
 from training.azure.session import Session
 from training.dataset.folders import read_bytes
-from training.errors import AzureError, AzureUnavailableError, DataError, UsageError
+from training.errors import AzureError, DataError, UsageError
 
 AT_ONCE = 4
 HOPELESS = (401, 403, 404)
@@ -83,7 +83,8 @@ class Invocation:
     def answers(self, pictures: Sequence[Path]) -> Iterator[Answer]:
         """Yield an answer for each picture, in order.
 
-        Raises AzureUnavailableError where the first gets no connection, AzureError where no picture will be answered.
+        Raises AzureUnavailableError where the first gets no connection, AzureError where no picture will be answered;
+        what goes wrong after the first takes no answer away that is there.
         """
         with Poster(self.endpoint.url) as poster:
             first = _ask(
@@ -104,7 +105,7 @@ def _several(poster: Poster, headers: Mapping[str, str], pictures: Sequence[Path
 def _safely(poster: Poster, headers: Mapping[str, str], picture: Path) -> Answer:
     try:
         return _ask(poster, headers, picture)
-    except AzureUnavailableError as error:
+    except AzureError as error:
         return Answer(picture, error=str(error))
 
 

@@ -6,6 +6,7 @@ answers of all that follow.
 
 import base64
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ Prediction = Mapping[str, Any]
 ``score`` (and ``polygon``)."""
 MODEL_STATUS = "ms-azureml-model-error-statuscode"
 MODEL_REASON = "ms-azureml-model-error-reason"
+SIDES = ("topX", "topY", "bottomX", "bottomY")
+"""The sides of a box, in shares of the picture."""
 BUSY = (429, 503)
 LONGEST_PAUSE_S = 30.0
 SAID_LENGTH = 200
@@ -76,12 +79,25 @@ def _prediction(value: Any) -> Prediction:
     if "error" in row:
         raise AnswerError(f"the endpoint cannot use the picture: {row['error']['detail']}")
     if "boxes" in row:
-        return {"boxes": list(row["boxes"])}
-    labels, probs = [str(label) for label in row["labels"]], [float(prob) for prob in row["probs"]]
+        return {"boxes": [_box(box) for box in row["boxes"]]}
+    labels, probs = [str(label) for label in row["labels"]], [_number(prob) for prob in row["probs"]]
     if not labels or len(labels) != len(probs):
         raise ValueError("labels and probs do not run parallel")
     best = max(range(len(probs)), key=probs.__getitem__)
     return {"label": labels[best], "score": probs[best], "labels": labels, "probs": probs}
+
+
+def _box(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    sides = {side: _number(found["box"][side]) for side in SIDES}
+    return {**found, "label": str(found["label"]), "score": _number(found["score"]), "box": sides}
+
+
+def _number(value: Any) -> float:
+    """Return a number that may be compared: nothing differs by more than a tolerance from what is none."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{value} is no number")
+    return number
 
 
 _WORDS: Mapping[int, str] = {

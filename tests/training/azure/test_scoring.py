@@ -48,6 +48,12 @@ def test_boxes_are_read() -> None:
         ([{"something": 1}], "is not AutoML's"),
         ([7], "is not AutoML's"),
         ({"probs": ["x"], "labels": ["a"]}, "is not AutoML's"),
+        ('[{"probs": [NaN, 0.5], "labels": ["a", "b"]}]', "is not AutoML's"),
+        ('[{"probs": [Infinity, 0.5], "labels": ["a", "b"]}]', "is not AutoML's"),
+        ([{"boxes": [{"label": "part", "score": 0.5}]}], "is not AutoML's"),
+        ([{"boxes": [{"box": {"topX": 0, "topY": 0, "bottomX": 1}, "label": "part", "score": 0.5}]}], "not AutoML's"),
+        ([{"boxes": ["part"]}], "is not AutoML's"),
+        ([{"boxes": 7}], "is not AutoML's"),
         ("x" * 1000, "x…"),
     ],
 )

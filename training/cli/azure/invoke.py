@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from training.azure.invoke import Answer, Invocation, find_pictures
+from training.azure.scoring import SIDES
 from training.azure.session import Session
 from training.cli.azure.options import session_options
 from training.cli.options import json_option
@@ -97,7 +98,7 @@ def _rows(answer: Answer) -> Iterator[tuple[str, str]]:
 
 def _box(box: dict[str, Any]) -> str:
     sides = box["box"]
-    corners = ", ".join(f"{float(sides[side]):.3f}" for side in ("topX", "topY", "bottomX", "bottomY"))
+    corners = ", ".join(f"{float(sides[side]):.3f}" for side in SIDES)
     return escape(f"{box['label']} ({corners})")
 
 
@@ -110,7 +111,7 @@ def _write(path: Path, answers: Sequence[Answer]) -> None:
         writer = csv.writer(file)
         labels = next((list(a.prediction["labels"]) for a in answers if a.prediction and "labels" in a.prediction), [])
         boxed = not labels
-        names = ["topX", "topY", "bottomX", "bottomY"] if boxed else labels
+        names = list(SIDES) if boxed else labels
         writer.writerow(["path", "label", "score", *names, "deployment", "error"])
         for answer in answers:
             _write_rows(writer, answer, boxed=boxed, width=len(names))
@@ -121,7 +122,7 @@ def _write_rows(writer: "Writer", answer: Answer, *, boxed: bool, width: int) ->
     ends = [answer.deployment or "", answer.error or ""]
     if boxed and told.get("boxes"):
         for box in told["boxes"]:
-            sides = [box["box"][side] for side in ("topX", "topY", "bottomX", "bottomY")]
+            sides = [box["box"][side] for side in SIDES]
             writer.writerow([answer.picture, box["label"], box["score"], *sides, *ends])
         return
     probs = list(told.get("probs", [])) or [""] * width

@@ -166,6 +166,22 @@ def test_what_no_picture_will_pass_ends_at_once(
     assert azure.wire.count("POST", "/score$") == 1
 
 
+def test_answers_that_are_there_are_kept(azure: Cloud, pictures: Path, tmp_path: Path) -> None:
+    """Whatever changes at the endpoint after the first picture, its answer is written, and the others tell why not."""
+
+    def once(_: bytes) -> dict[str, float]:
+        azure.wire.break_(r"POST /endpoints/line-one/score", 404)
+        return {"good": 0.9, "bad": 0.1}
+
+    endpoints_of(azure).answer = once
+    result = invoke(azure, tmp_path, "line-one", pictures, "--output", tmp_path / "out.jsonl")
+    assert result.exit_code == 1
+    first, *others = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert first["label"] == "good"
+    assert len(others) == 9
+    assert all("no deployment answers" in one["error"] for one in others)
+
+
 def test_a_silent_address_is_told(azure: Cloud, pictures: Path, tmp_path: Path) -> None:
     """Where nobody listens, one line says so."""
     path = next(b["id"] for b in azure.resources if b["id"].endswith("/onlineEndpoints/line-one"))
