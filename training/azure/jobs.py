@@ -90,20 +90,31 @@ def submit(
         UsageError: there is a job of that name already.
     """
     ready = _ready(session, order)
-    name = order.name or _new_name(order.job.experiment, now())
-    if order.name and _find(session, name) is not None:
+    name = order.name or new_name(order.job.experiment, now())
+    if order.name:
+        check_free(session, name)
+    for asset in _assets(ready):
+        bring(session, asset)
+    told(name)
+    return _told(send_once(session, ready.made(session, name)), ready)
+
+
+def check_free(session: Session, name: str) -> None:
+    """Raise UsageError where there is a job of that name."""
+    if _find(session, name) is not None:
         raise UsageError(
             f"there is a job {name} already, and there can be one of a name; choose another --name, or follow it: "
             f"automl-train azure watch {name}"
         )
-    for asset in _assets(ready):
-        bring(session, asset)
-    told(name)
-    return _told(_send(session, ready, name), ready)
 
 
-def _send(session: Session, order: Order, name: str) -> Any:
-    made = order.made(session, name)
+def send_once(session: Session, made: Any) -> Any:
+    """Submit the SDK's job, which has a name and a mark, and return the one that Azure has then.
+
+    Raises:
+        AzureError: Azure refuses, or nobody can say whether it took the job.
+    """
+    name = made.name
     try:
         with session.asking(f"submitting the job {name}"):
             return session.client.jobs.create_or_update(made)
@@ -134,9 +145,14 @@ def _assets(order: Order) -> list[DataAsset]:
     return [asset for asset in (order.training, order.validation) if asset is not None]
 
 
-def _new_name(experiment: str, now: datetime) -> str:
-    start = re.sub(r"[^A-Za-z0-9_-]", "-", experiment)[:60].lstrip("_-") or "job"
-    return f"{start}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+def plain_name(text: str) -> str:
+    """Return a name that Azure takes for a job or a schedule, like the text."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", text)[:60].lstrip("_-") or "job"
+
+
+def new_name(text: str, now: datetime) -> str:
+    """Return a name like the text that no other job has."""
+    return f"{plain_name(text)}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 def _ready(session: Session, order: Order) -> Order:
@@ -146,7 +162,7 @@ def _ready(session: Session, order: Order) -> Order:
     for asset in _assets(order):
         found[asset], problem = _there(session, asset, order.job.task)
         missing += [problem] if problem else []
-    missing += _compute_problems(session, order.job)
+    missing += compute_problems(session, order.job)
     if missing:
         raise AzureError(f"not submitted: {'; '.join(missing)} [{session.place}]")
     validation = found[order.validation] if order.validation else None
@@ -167,7 +183,8 @@ def _there(session: Session, asset: DataAsset, task: str) -> tuple[DataAsset, st
     return found.asset, ""
 
 
-def _compute_problems(session: Session, job: JobFile) -> Iterator[str]:
+def compute_problems(session: Session, job: JobFile) -> Iterator[str]:
+    """Yield what is wrong with the cluster that a job names. Raises AzureError where Azure does not tell."""
     from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 - only who talks to Azure has it
 
     if job.compute is None:

@@ -1,5 +1,6 @@
 """The pipeline as the SDK takes it: three steps of ours around AutoML's own."""
 
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,6 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
 
+from edge.azureml.cloud import AUTHORITIES, PUBLIC
+from edge.azureml.tags import BUNDLE_TAGS
+from edge.bundle import is_name
+from training.azure.job_schema import JOB_NAME
+from training.azure.register import MAX_TAG
 from training.dataset.parts import PARTS
 from training.errors import UsageError
 
@@ -32,7 +38,7 @@ class Plan:
     ``pictures`` is the data asset of class folders (``azureml:NAME:VERSION``) and ``url`` where its files lie; ``code``
     is where the archive of this code lies; ``compute`` runs our steps; shares are of each class, 0..1; ``min_gain`` and
     ``min_accuracy`` (0..1) decide over registering; ``tag`` (``key=value``) is set on what is registered, for devices
-    that follow it.
+    that follow it; ``cloud`` is the name of the Azure that it runs in.
     """
 
     name: str
@@ -51,6 +57,7 @@ class Plan:
     experiment: str = "automl-edge"
     image: str = IMAGE
     tags: Mapping[str, str] = field(default_factory=dict)
+    cloud: str = PUBLIC
 
     def __post_init__(self) -> None:
         for what in ("validation_share", "test_share", "min_gain", "min_accuracy"):
@@ -58,6 +65,27 @@ class Plan:
                 raise UsageError(f"{what}={getattr(self, what)}: must be at least 0 and below 1")
         if self.validation_share == 0 or self.test_share == 0 or self.validation_share + self.test_share >= 1:
             raise UsageError("validation and test need pictures of their own, and leave some for training")
+        if not re.fullmatch(JOB_NAME, self.name):
+            raise UsageError(f"name {self.name[:40]!r}: a letter or digit, then also '_' and '-', at most 200")
+        if not is_name(self.model):
+            raise UsageError(f"model {self.model[:40]!r}: letters, digits, '.', '_' and '-', at most 128")
+        tag_of(self.tag)
+
+
+def tag_of(text: str | None) -> dict[str, str]:
+    """Return the tag that ``key=value`` says; none without a text.
+
+    Raises:
+        UsageError: it is none, or one that says what a bundle is.
+    """
+    key, _, value = (text or "").partition("=")
+    if text is None:
+        return {}
+    if not (key and value) or max(len(key), len(value)) > MAX_TAG:
+        raise UsageError(f"tag {text[:40]!r}: write it as key=value, each of at most {MAX_TAG} characters")
+    if key in BUNDLE_TAGS:
+        raise UsageError(f"tag {key}: it says what the bundle is, and is set from it")
+    return {key: value}
 
 
 def requirements() -> list[str]:
@@ -102,6 +130,8 @@ def _steps(plan: Plan) -> tuple[Any, Any, Any]:
 
     folder, table, made = Input(type="uri_folder"), Input(type="mltable", mode="ro_mount"), Input(type="mlflow_model")
     signed_in = {"AUTOML_AZURE_CREDENTIAL": "managed-identity"}  # that of the cluster
+    if plan.cloud in AUTHORITIES:  # what a file describes is not known there
+        signed_in["AUTOML_AZURE_CLOUD"] = plan.cloud
     shared: dict[str, Any] = {"environment": _environment(plan), "compute": plan.compute}
     shared["environment_variables"] = signed_in
     code = {"code": Input(type="uri_file", mode="download")}
@@ -119,7 +149,7 @@ def _steps(plan: Plan) -> tuple[Any, Any, Any]:
             display_name="Evaluate",
             command=_line("evaluate", _evaluate_arguments(plan)),
             inputs={**code, "pictures": folder, "test": table, "best": made},
-            outputs={"judged": Output(type="uri_folder")},
+            outputs={"judged": Output(type="uri_folder", mode="upload")},
             **shared,
         ),
         command(

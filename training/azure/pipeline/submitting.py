@@ -1,6 +1,7 @@
 """Sends the pipeline, at once or on a schedule."""
 
 import hashlib
+import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -8,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from edge.azureml.containers import open_datastore
 from training.azure.job_file import ASSET, JobFile
-from training.azure.job_request import make_job
+from training.azure.job_request import MARK, make_job
+from training.azure.jobs import check_free, compute_problems, send_once
 from training.azure.pipeline.definition import Plan, build
 from training.azure.pipeline.snapshot import place_of, snapshot
 from training.azure.session import Session
-from training.errors import UsageError
+from training.errors import AzureError, UsageError
 
 if TYPE_CHECKING:
     from azure.ai.ml.entities import PipelineJob
 
 DATASTORE = "workspaceblobstore"
 BEST = "best_model"
+SPLIT = ("training_data", "validation_data", "validation_data_size")
+"""Keys of a job file that do not count in a pipeline, which splits the pictures itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ def describe(plan: Plan, job: JobFile) -> "PipelineJob":
     """
     if job.task != "image-classification":
         raise UsageError(f"the pipeline judges image-classification; submit a job for {job.task} by itself")
-    return build(plan, partial(_train, job))
+    return build(plan, partial(_train, job.model_copy(update=dict.fromkeys(SPLIT))))
 
 
 def _train(job: JobFile, training: Any, validation: Any) -> Any:
@@ -67,7 +71,7 @@ def _train(job: JobFile, training: Any, validation: Any) -> Any:
     return make_job(job, training_data=training, validation_data=validation, outputs=outputs)
 
 
-def resolve(session: Session, plan: Plan, told: Callable[[str], object]) -> Plan:
+def resolve(session: Session, plan: Plan, job: JobFile, told: Callable[[str], object]) -> Plan:
     """Return the plan with the place of its pictures and of this code, which is uploaded unless it is there.
 
     Raises:
@@ -80,9 +84,11 @@ def resolve(session: Session, plan: Plan, told: Callable[[str], object]) -> Plan
         data = session.client.data.get(named["name"], version=named["version"])
     if data.type != "uri_folder" or not data.path:
         raise UsageError(f"{plan.pictures} is a {data.type}: the pipeline takes a folder of pictures, a uri_folder")
-    for name in sorted({plan.compute, plan.train_compute}):
-        with session.asking(f"looking for the cluster {name}"):
-            session.client.compute.get(name)
+    with session.asking(f"looking for the cluster {plan.compute}"):
+        session.client.compute.get(plan.compute)
+    unfit = list(compute_problems(session, job))
+    if unfit:
+        raise AzureError(f"not submitted: {'; '.join(unfit)} [{session.place}]")
     archive = snapshot()
     place = place_of(archive)
     told(f"storing the steps' code, {len(archive) >> 10} KiB")
@@ -96,12 +102,14 @@ def send(session: Session, plan: Plan, job: JobFile, schedule: Schedule | None) 
 
     Raises:
         AzureError: Azure refuses; a compute that is not there is named.
+        UsageError: there is a job of that name.
     """
     pipeline = describe(plan, job)
     if schedule is not None:
         return _set(session, plan.name, pipeline, schedule)
-    with session.asking(f"submitting the pipeline {plan.name}"):
-        made: Any = session.client.jobs.create_or_update(pipeline)
+    check_free(session, plan.name)
+    pipeline.properties = {**(pipeline.properties or {}), MARK: secrets.token_hex(16)}
+    made = send_once(session, pipeline)
     return Sent(made.name, made.status, made.studio_url)
 
 

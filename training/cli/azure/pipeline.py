@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from training.azure.job_file import read_job_file
+from training.azure.jobs import new_name, plain_name
 from training.azure.pipeline.definition import IMAGE, Plan
-from training.azure.pipeline.submitting import Schedule, Sent, describe, resolve, send
+from training.azure.pipeline.submitting import SPLIT, Schedule, Sent, describe, resolve, send
 from training.azure.session import Session
 from training.cli.azure.options import session_options
 from training.cli.options import json_option
@@ -31,7 +32,7 @@ UNKNOWN = "azureml://datastores/workspaceblobstore/paths/KNOWN-WHEN-SUBMITTED"
 @click.option("--min-gain", type=SHARE, default=0.0, show_default=True, help="Accuracy gained over the registered one.")
 @click.option("--min-accuracy", type=SHARE, default=0.0, show_default=True, help="Accuracy below which none is taken.")
 @click.option("--tag", metavar="KEY=VALUE", help="Set on what is registered, for devices that follow it.")
-@click.option("--name", metavar="NAME", help="Name of the job or schedule.  [default: made up]")
+@click.option("--name", metavar="NAME", help="Of the job or schedule.  [default: made of the model's]")
 @click.option("--schedule", "cron", metavar="CRON", help="Run again and again: minute hour day month weekday.")
 @click.option(
     "--time-zone", default="UTC", show_default=True, metavar="ZONE", help="Of the schedule, as Azure names it."
@@ -61,21 +62,26 @@ def pipeline(
     job = read_job_file(job_file, without_data=True)
     if job.compute is None:
         raise UsageError(f"{job_file}: compute: the pipeline trains on a named cluster; name one")
-    made_up = f"{asked['model']}-pipeline-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    like = f"{asked['model']}-pipeline"
     plan = Plan(
-        name=name or made_up,
+        name=name or (plain_name(like) if cron else job.name or new_name(like, datetime.now(UTC))),
         url=UNKNOWN,
         code=UNKNOWN,
         compute=step_compute,
         train_compute=job.compute,
-        experiment=job.experiment or "automl-edge",
+        experiment=job.experiment,
+        cloud=session.cloud.name,
         **asked,  # type: ignore[arg-type]  # click passes them by name, as declared above
     )
     schedule = Schedule(cron, time_zone) if cron else None
+    for key in SPLIT:
+        if getattr(job, key) is not None:
+            click.echo(f"note: {key} of {job_file} does not count: the pipeline splits the pictures itself", err=True)
+    described = describe(plan, job)
     if dry_run:
-        click.echo(str(describe(plan, job)))
+        click.echo(str(described))
         return
-    plan = resolve(session, plan, lambda text: None if as_json else click.echo(text, err=True))
+    plan = resolve(session, plan, job, lambda text: None if as_json else click.echo(text, err=True))
     sent = send(session, plan, job, schedule)
     click.echo(json.dumps(sent.as_json(), indent=2) if as_json else _text(sent))
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from training.azure.pipeline import steps
+from training.azure.pipeline.definition import tag_of
 from training.azure.session import Session
 from training.cli.azure.options import session_options
 from training.dataset.parts import Part, Shares
-from training.errors import UsageError
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 OUTPUT = click.Path(path_type=Path)
@@ -62,9 +62,7 @@ def evaluate(session: Session, *, pictures: Path, url: str, test: Path, best: Pa
 @click.option("--tag")
 def register(session: Session, *, judged: Path, min_gain: float, min_accuracy: float, tag: str | None) -> None:
     """Register the judged model where it is better."""
-    key, _, value = (tag or "").partition("=")
-    if tag and not (key and value):
-        raise UsageError(f"tag {tag!r}: write it as key=value")
-    tags = {key: value} if tag else {}
-    verdict, name = steps.register_if_better(session, judged, min_gain=min_gain, min_accuracy=min_accuracy, tags=tags)
+    verdict, name = steps.register_if_better(
+        session, judged, min_gain=min_gain, min_accuracy=min_accuracy, tags=tag_of(tag)
+    )
     click.echo(f"{f'registered as {name}' if name else 'not registered'}: {verdict.reason}")

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,10 @@ from click.testing import CliRunner, Result
 
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACE_PATH
 from tests.azure.standin import Cloud
+from training.azure.job_file import read_job_file
 from training.azure.pipeline.definition import Plan, requirements
 from training.azure.pipeline.snapshot import place_of, snapshot
+from training.azure.pipeline.submitting import describe
 from training.cli import main
 from training.errors import UsageError
 
@@ -41,8 +45,8 @@ def where(azure: Cloud, tmp_path: Path) -> list[str]:
     return [*place, "--credential", "managed-identity", "--cloud", str(azure.cloud_file(tmp_path))]
 
 
-def run(folder: Path, where: list[str], *words: str) -> Result:
-    (folder / "job.toml").write_text(JOB)
+def run(folder: Path, where: list[str], *words: str, job: str = JOB) -> Result:
+    (folder / "job.toml").write_text(job)
     asked = ["azure", "pipeline", str(folder / "job.toml"), "--pictures", "azureml:parts:3", "--model", "defects"]
     return CliRunner().invoke(main, [*asked, "--step-compute", "cpucluster", *words, *where], catch_exceptions=False)
 
@@ -133,15 +137,73 @@ def test_a_rehearsal_prints_the_pipeline_and_asks_nobody(azure: Cloud, where: li
         (["--schedule", "daily"], 2, "five fields are expected"),
         (["--test-share", "0"], 2, "test need pictures of their own"),
         (["--validation-share", "0.6", "--test-share", "0.5"], 2, "leave some for training"),
+        (["--tag", "prod"], 2, "tag 'prod': write it as key=value"),
+        (["--tag", "task=prod"], 2, "tag task: it says what the bundle is"),
+        (["--model", "my parts"], 2, "model 'my parts': letters, digits"),
+        (["--name", "a/b"], 2, "name 'a/b': a letter or digit"),
+        (["--name", "x" * 10_000], 2, "at most 200"),
     ],
 )
-@pytest.mark.usefixtures("azure")
 def test_what_cannot_run_is_told_before_it_costs_anything(
-    where: list[str], tmp_path: Path, words: list[str], exit_code: int, said: str
+    azure: Cloud, where: list[str], tmp_path: Path, words: list[str], exit_code: int, said: str
 ) -> None:
-    """The message names the thing."""
+    """The message names the thing; nothing is sent."""
     result = run(tmp_path, where, *words)
     assert (result.exit_code, said in result.output) == (exit_code, True), result.output
+    assert len(result.output) < 500
+    assert azure.wire.count("PUT", "") == 0
+
+
+def test_a_cluster_without_gpus_trains_nothing(azure: Cloud, where: list[str], tmp_path: Path) -> None:
+    """Azure would take the pipeline, and fail when the pictures have been prepared."""
+    properties = azure.resources.get(f"{WORKSPACE_PATH}/computes/gpucluster")["properties"]
+    properties["properties"] = {"vmSize": "STANDARD_D4_V3"}
+    result = run(tmp_path, where)
+    assert (result.exit_code, "without a GPU" in result.output) == (1, True), result.output
+    assert azure.wire.count("PUT", "") == 0
+
+
+def test_a_pipeline_whose_answer_got_lost_is_one(azure: Cloud, where: list[str], tmp_path: Path) -> None:
+    """The SDK asks again, and is refused for the name."""
+    azure.notes |= {"lost_answers": 1, "names_are_final": True}
+    result = run(tmp_path, where, "--name", "nightly", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["name"]) == (0, "nightly")
+    again = run(tmp_path, where, "--name", "nightly")
+    assert (again.exit_code, "there is a job nightly already" in again.output) == (2, True)
+
+
+def test_each_pipeline_has_a_name_of_its_own_and_a_schedule_the_same_again(
+    azure: Cloud, where: list[str], tmp_path: Path
+) -> None:
+    """Of letters that Azure takes for jobs; setting a schedule again changes it."""
+    for words in ([], [], ["--schedule", "0 3 * * 0"], ["--schedule", "0 4 * * 0"]):
+        assert run(tmp_path, where, "--model", "parts.v1", *words).exit_code == 0
+    paths = [exchange.path for exchange in azure.wire.exchanges if exchange.method == "PUT"]
+    jobs = {path.rpartition("/")[2] for path in paths if "/jobs/" in path}
+    assert len(jobs) == 2
+    assert all(re.fullmatch(r"parts-v1-pipeline-[\d-]+-[0-9a-f]{6}", name) for name in jobs)
+    assert {path.rpartition("/")[2] for path in paths if "/schedules/" in path} == {"parts-v1-pipeline"}
+
+
+def test_what_the_split_provides_is_not_taken_from_the_file(azure: Cloud, where: list[str], tmp_path: Path) -> None:
+    """The same file can be submitted by itself; who runs a pipeline of it is told."""
+    result = run(tmp_path, where, job=JOB.replace("[limits]", "validation_data_size = 0.3\n[limits]"))
+    assert "note: validation_data_size of" in result.stderr
+    assert "validation_data_size" not in sent(azure)["jobs"]["trained"]
+
+
+def test_the_steps_know_their_cloud(tmp_path: Path) -> None:
+    """The public one is not what a step finds in China."""
+    (tmp_path / "job.toml").write_text(JOB)
+    job = read_job_file(tmp_path / "job.toml", without_data=True)
+    plan = Plan(
+        name="x", pictures="azureml:a:1", url="b", code="azureml://c", model="m", compute="d", train_compute="e"
+    )
+    described = describe(replace(plan, cloud="AzureChinaCloud"), job)
+    assert described.jobs["prepared"].environment_variables == {
+        "AUTOML_AZURE_CREDENTIAL": "managed-identity",
+        "AUTOML_AZURE_CLOUD": "AzureChinaCloud",
+    }
 
 
 def test_a_task_that_the_pipeline_cannot_judge_is_refused(where: list[str], tmp_path: Path) -> None:
