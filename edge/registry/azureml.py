@@ -91,7 +91,7 @@ class AzureMlRegistry:
             self._memory.setback = None
             if asked and version is not None:
                 return found
-            self._memory.survey = found
+            self._memory.survey = _of_versions(found)
             there = {candidate.digest for candidate in found.candidates}
             self._memory.versions = {d: one for d, one in self._memory.versions.items() if d in there}
         if not found.candidates and set(found.refused) <= {name}:
@@ -201,6 +201,11 @@ class AzureMlRegistry:
 def _error_class(name: str) -> type[EdgeError]:
     found = getattr(errors, name, None)
     return found if isinstance(found, type) and issubclass(found, EdgeError) else RegistryError
+
+
+def _of_versions(survey: Survey) -> Survey:
+    """Return a survey without why there is no version at all, which is no version's refusal."""
+    return replace(survey, refused={place: why for place, why in survey.refused.items() if "/" in place})
 
 
 def _of_interest(survey: Survey) -> Survey:

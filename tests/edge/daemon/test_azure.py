@@ -48,7 +48,7 @@ def settings(azure: Cloud, folder: Path) -> dict[str, Any]:
 @contextmanager
 def following(azure: Cloud, folder: Path, **more: Any) -> Iterator[RunningDaemon]:
     """Run a daemon that follows the stand-in's model."""
-    daemon = RunningDaemon(folder, mqtt=True, **settings(azure, folder), **more)
+    daemon = RunningDaemon(folder, mqtt=True, **(settings(azure, folder) | more))
     try:
         yield daemon.until_ready(within_s=WITHIN_S)
     finally:

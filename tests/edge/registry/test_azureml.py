@@ -159,6 +159,7 @@ def test_nothing_to_follow_is_a_reason(tmp_path: Path) -> None:
     device = Device(tmp_path, stage="Production")
     device.says(Survey((), {"colours": "no version of colours has stage Production"}))
     device.refuses("^workspace vision: no version of colours has stage Production$")
+    assert device.registry.known("colours") == Survey((), {}, exact=True)
     device.says(Survey((), {}))
     device.refuses("^workspace vision: there is no version of colours$")
     assert len(device.script.asked) == 2
