@@ -1,9 +1,12 @@
 """Pictures sent to an online endpoint, a few at a time."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from threading import Thread
 from time import monotonic
 from typing import Any
 
@@ -95,11 +98,25 @@ class Invocation:
 
 
 def _several(poster: Poster, headers: Mapping[str, str], pictures: Sequence[Path]) -> Iterator[Answer]:
-    with ThreadPoolExecutor(AT_ONCE, "invoke") as threads:
+    rest = iter(pictures)
+    asked = deque(_begun(poster, headers, picture) for picture in islice(rest, AT_ONCE))
+    while asked:
+        yield asked.popleft().result()
+        asked.extend(_begun(poster, headers, picture) for picture in islice(rest, 1))
+
+
+def _begun(poster: Poster, headers: Mapping[str, str], picture: Path) -> Future[Answer]:
+    """Ask in a thread that nobody waits for at the end of the process: a silent endpoint may take minutes to answer."""
+    answer: Future[Answer] = Future()
+
+    def run() -> None:
         try:
-            yield from threads.map(lambda picture: _safely(poster, headers, picture), pictures)
-        finally:
-            threads.shutdown(cancel_futures=True)
+            answer.set_result(_safely(poster, headers, picture))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where it is waited for
+            answer.set_exception(error)
+
+    Thread(target=run, name="invoke", daemon=True).start()
+    return answer
 
 
 def _safely(poster: Poster, headers: Mapping[str, str], picture: Path) -> Answer:

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,9 @@ from click.testing import CliRunner, Result
 
 from tests.azure.routes.endpoints import KEY, TOKEN, answer_of, endpoints_of
 from tests.azure.standin import Cloud
+from tests.azure.wire import Fault
 from tests.fakes import COLOURS, encoded, known_probs, make_bundle, picture
+from tests.mosquitto import until
 from tests.training.cli.azure.deployed import put_endpoint, where
 from training.cli import main
 
@@ -180,6 +185,24 @@ def test_answers_that_are_there_are_kept(azure: Cloud, pictures: Path, tmp_path:
     assert first["label"] == "good"
     assert len(others) == 9
     assert all("no deployment answers" in one["error"] for one in others)
+
+
+def test_an_interrupt_waits_for_no_silent_endpoint(azure: Cloud, pictures: Path, tmp_path: Path) -> None:
+    """Four pictures are under way, each of which might be waited for minutes."""
+
+    silence: list[Fault] = []
+
+    def once(_: bytes) -> dict[str, float]:
+        silence.append(azure.wire.break_(r"POST /endpoints/line-one/score", hang_s=60, times=4))
+        return {"good": 0.9, "bad": 0.1}
+
+    endpoints_of(azure).answer = once
+    words = [sys.executable, "-m", "training.cli", "azure", "invoke", "line-one", str(pictures)]
+    with subprocess.Popen([*words, *where(azure, tmp_path)], stderr=subprocess.PIPE, text=True) as process:
+        until(lambda: silence and silence[0].times == 0, within_s=20, what="four pictures under way")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+    assert process.returncode == 1
 
 
 def test_a_silent_address_is_told(azure: Cloud, pictures: Path, tmp_path: Path) -> None:
