@@ -11,6 +11,7 @@ from edge.azureml.download import Tell, fetch_bundle, find_bundle
 from edge.azureml.made import Made
 from edge.azureml.stores import Folder, Stores
 from edge.azureml.trace import Tracer
+from edge.azureml.trouble import AzureFaultError
 from edge.azureml.versions import CUSTOM, MLFLOW, Version, asked_for, one_registered, registered
 from edge.bundle import BUNDLE_SCHEMA, MANIFEST, is_name
 from edge.errors import ModelError, ModelInvalidError, RegistryError, StoreError
@@ -26,7 +27,8 @@ def survey(connection: Connection, inquiry: Inquiry, tell: Tell) -> Survey:
     """Look once. Raises RegistryError where what is there cannot be told.
 
     A version that cannot be taken is refused. What passes, or is denied, is no version's fault and fails the whole
-    look: were a version refused for it, an older one might be taken for the newest.
+    look: were a version refused for it, an older one might be taken for the newest. Once a newer one is found there is
+    no such danger, and one old version in a storage account that is shut must not hide all others.
     """
     there = registered(connection, inquiry.name, stage=inquiry.stage)
     wanted, refused = asked_for(there, inquiry)
@@ -37,8 +39,13 @@ def survey(connection: Connection, inquiry: Inquiry, tell: Tell) -> Survey:
         for version in wanted:
             try:
                 digest = look.digest(version, newest=version is wanted[0])
-                candidates.append(Candidate(version.name, version.version, version.created_at, digest))
+                signature = version.tags.get(tags.SIGNATURE_SHA256, "")
+                candidates.append(Candidate(version.name, version.version, version.created_at, digest, signature))
             except ModelError as error:
+                reasons[str(version)] = str(error)
+            except AzureFaultError as error:
+                if not candidates and error.fault.kind != "absent":
+                    raise
                 reasons[str(version)] = str(error)
             except StoreError as error:
                 raise RegistryError(f"{version}: no bundle can be made of it: {error}") from error

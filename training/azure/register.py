@@ -9,7 +9,7 @@ from typing import Any
 from edge.azureml.containers import open_datastore
 from edge.azureml.place import SharedRegistry
 from edge.azureml.stores import DATASTORE_URI
-from edge.azureml.tags import BUNDLE_TAGS, MANIFEST_SHA256, tags_of
+from edge.azureml.tags import BUNDLE_TAGS, MANIFEST_SHA256, signature_tag, tags_of
 from edge.bundle import SIGNATURE, Bundle, Manifest, is_name, manifest_json, open_bundle, version_key, write_manifest
 from edge.registry.files import copy_bundle, partial_folder, place
 from training.azure.bundle_upload import upload, upload_signature
@@ -70,7 +70,9 @@ def register(
     if known is not None:
         _check_same(bundle, known, session)
         signed = _sign_anew(session, bundle, known)
-        return Registration(bundle, _marked(versions, known, order), False, signed, copied, lost)
+        told = signature_tag(bundle) if DATASTORE_URI.fullmatch(known.uri) else {}
+        marked = _marked(versions, known, order.stage, {**order.tags, **told})
+        return Registration(bundle, marked, False, signed, copied, lost)
     uri = upload(session, bundle, lambda done, of: shown("uploading", done, of))
     return Registration(bundle, _added(session, versions, bundle, order, uri), True, False, copied, lost)
 
@@ -179,15 +181,15 @@ def _sign_anew(session: Session, bundle: Bundle, known: Registered) -> bool:
         return upload_signature(container, found["path"].strip("/"), signature)
 
 
-def _marked(versions: ModelVersions, known: Registered, order: Order) -> Registered:
-    """Return the version with the order's tags and stage, which are set where they are not yet."""
-    if all(known.tags.get(key) == value for key, value in order.tags.items()) and order.stage in ("", known.stage):
+def _marked(versions: ModelVersions, known: Registered, stage: str, tags: Mapping[str, str]) -> Registered:
+    """Return the version with these tags and this stage, which are set where they are not yet."""
+    if all(known.tags.get(key) == value for key, value in tags.items()) and stage in ("", known.stage):
         return known
 
     def alter(properties: dict[str, Any]) -> None:
-        properties["tags"] = {**(properties.get("tags") or {}), **order.tags}
-        if order.stage:
-            properties["stage"] = order.stage
+        properties["tags"] = {**(properties.get("tags") or {}), **tags}
+        if stage:
+            properties["stage"] = stage
 
     return versions.change(known.name, known.version, alter)
 

@@ -8,11 +8,23 @@ from typing import Any
 import pytest
 
 from edge.azureml.survey import LOOKED_INTO
-from edge.azureml.tags import MANIFEST_SHA256
+from edge.azureml.tags import MANIFEST_SHA256, SIGNATURE_SHA256
 from edge.bundle import open_bundle
+from edge.registry.inquiry import Failure
 from tests.azure.arm import WORKSPACE_PATH
 from tests.azure.standin import Cloud
-from tests.edge.azureml.held import FIRST, NAME, Asker, edited, files_of, folder_of, put_bundle, put_version, write
+from tests.edge.azureml.held import (
+    DATASTORE,
+    FIRST,
+    NAME,
+    Asker,
+    edited,
+    files_of,
+    folder_of,
+    put_bundle,
+    put_version,
+    write,
+)
 
 
 def test_versions_come_newest_first_with_one_request(azure: Cloud, asker: Asker, tmp_path: Path) -> None:
@@ -156,3 +168,33 @@ def test_few_versions_without_tags_are_looked_into(azure: Cloud, asker: Asker, t
         "colours/2",
         "colours/3",
     }
+
+
+def test_a_new_signature_shows(azure: Cloud, asker: Asker, tmp_path: Path) -> None:
+    """The digest leaves the signature out: without its tag a device would not try what was unsigned before."""
+    put_bundle(azure, tmp_path, "1", tags={SIGNATURE_SHA256: "ab"})
+    put_bundle(azure, tmp_path, "2", hour=1)
+    assert [(c.version, c.signature) for c in asker.survey().candidates] == [("2", ""), ("1", "ab")]
+
+
+def test_a_version_whose_datastore_is_gone_is_refused(azure: Cloud, asker: Asker, tmp_path: Path) -> None:
+    """It is that version's own fault, also where it is the newest."""
+    put_bundle(azure, tmp_path, "1")
+    put_version(azure, "2", hour=1, modelUri=f"{DATASTORE.replace('workspaceblobstore', 'scratch')}/{folder_of('2')}")
+    survey = asker.survey()
+    assert [c.version for c in survey.candidates] == ["1"]
+    assert "no such datastore" in survey.refused["colours/2"]
+
+
+def test_an_old_version_in_a_shut_storage_hides_no_newer_one(azure: Cloud, asker: Asker, tmp_path: Path) -> None:
+    """Nor is it asked for more than once; the newest one's storage must answer."""
+    put_bundle(azure, tmp_path, "1", tagged=False)
+    put_bundle(azure, tmp_path, "2", hour=1)
+    azure.wire.break_(r"POST .*/listSecrets", 403)
+    survey = asker.survey()
+    assert [c.version for c in survey.candidates] == ["2"]
+    assert "Azure forbids this" in survey.refused["colours/1"]
+    put_bundle(azure, tmp_path, "3", hour=2, tagged=False)
+    failure = asker.ask(asker.inquiry("survey"))
+    assert isinstance(failure, Failure)
+    assert failure.kind == "denied"

@@ -1,5 +1,6 @@
 """A bundle becomes a registered model over the real SDK, and comes out of Azure as it went in."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import closing
@@ -164,6 +165,7 @@ def test_a_signature_made_later_goes_up_alone(azure: Cloud, session: Session, fo
     assert (done.uploaded, done.signed_anew) == (False, True)
     stored = azure.blobs.read(f"{folder_of(open_bundle(folder))}/signature.json")
     assert stored == (folder / "signature.json").read_bytes()
+    assert done.registered.tags["signature_sha256"] == hashlib.sha256(stored).hexdigest()
     assert not run(session, folder).signed_anew
 
 
