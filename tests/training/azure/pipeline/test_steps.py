@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from edge.bundle import open_bundle
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACE_PATH
 from tests.azure.artifacts import trial_artifacts
-from tests.azure.simulation import Trial, automl_job
+from tests.azure.simulation import Trial, automl_job, write_artifacts
 from tests.azure.standin import Cloud
 from tests.fakes import COLOURS, encoded, picture
 from training.cli import main
@@ -109,6 +109,23 @@ def test_the_first_model_is_registered_and_one_no_better_is_not(
     assert said.startswith("not registered: ")
     assert "a gain of +0.00%, more than 0.00% is asked for" in said
     assert not azure.resources.has(f"{WORKSPACE_PATH}/models/colours/versions/2")
+
+
+def test_a_registered_model_gets_none_right_of_a_class_that_came_later(
+    azure: Cloud, step: Step, pictures: Path, tables: Path, best: Path, tmp_path: Path
+) -> None:
+    """Else no model that knows it could ever take its place."""
+    evaluated(step, pictures, tables, best, tmp_path / "one")
+    step("register", "--judged", tmp_path / "one", "--min-gain", 0, "--min-accuracy", 0)
+    (pictures / "red").rename(pictures / "violet")
+    outputs = [word for part in ("train", "validation", "test") for word in (f"--{part}", tmp_path / "more" / part)]
+    shares = ["--validation-share", 0.2, "--test-share", 0.15, "--seed", 1]
+    step("prepare", "--pictures", pictures, "--url", URL, *shares, *outputs)
+    labels = ["violet" if label == "red" else label for label in COLOURS]
+    artifacts = trial_artifacts("image-classification", {"model_name": "resnet18"}, labels=labels)
+    write_artifacts(azure, "trained_HD_0", artifacts)
+    said = evaluated(step, pictures, tmp_path / "more", best, tmp_path / "two")
+    assert said.splitlines()[1] == "colours:1: 0.7500 on 12 pictures"
 
 
 def test_a_model_that_is_none_of_automls_stops_the_pipeline(
