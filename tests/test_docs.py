@@ -11,6 +11,8 @@ import pytest
 
 from edge.cli.root import root
 from edge.config import load
+from tests.command_reference import PAGE as COMMANDS_PAGE
+from tests.command_reference import page_with_commands
 from training.cli.root import main as training_root
 
 PROJECT = Path(__file__).parents[1]
@@ -99,6 +101,12 @@ def test_commands_are_there(page: Path) -> None:
         options = {option for parameter in command.params for option in parameter.opts}
         given = {word.partition("=")[0] for word in rest if word.startswith("-") and len(word) > 1}
         assert given <= options | {"--help"}, words
+
+
+def test_commands_are_described_as_they_are() -> None:
+    """docs/reference/commands.md tells what help tells; else run ``python -m tests.command_reference``."""
+    page = COMMANDS_PAGE.read_text(encoding="utf-8")
+    assert page_with_commands(page) == page
 
 
 @each_page
