@@ -2,12 +2,15 @@
 
 import re
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from edge.azureml.cloud import AUTHORITIES, PUBLIC
 from edge.azureml.tags import BUNDLE_TAGS
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
 """Where our steps run: Microsoft's base image for CPU jobs."""
-PYTHON = "3.11"
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 EXTRAS = ("cpu", "azure")
 DISTRIBUTION = "automl-edge"
 STEP = "PYTHONPATH=${{inputs.code}} python -m training.cli azure pipeline-step"
@@ -89,7 +92,10 @@ def tag_of(text: str | None) -> dict[str, str]:
 
 
 def requirements() -> list[str]:
-    """Return what our steps need of other people's packages, as this installation's metadata says it."""
+    """Return what our steps need of other people's packages, as this installation's metadata says it.
+
+    What is installed here too is wanted in that version: a release of tomorrow is no surprise in the cloud.
+    """
     found: list[str] = []
     for text in metadata.requires(DISTRIBUTION) or ():
         requirement = Requirement(text)
@@ -97,8 +103,19 @@ def requirements() -> list[str]:
         environment = {"platform_machine": "x86_64", "platform_system": "Linux", "sys_platform": "linux"}
         if marker is None or any(marker.evaluate({**environment, "extra": extra}) for extra in ("", *EXTRAS)):
             requirement.marker = None
-            found.append(str(requirement))
+            found.append(str(_as_here(requirement)))
     return sorted(set(found))
+
+
+def _as_here(requirement: Requirement) -> Requirement:
+    """Return a requirement narrowed to the version that is installed; as it is where that is none that it takes."""
+    try:
+        version = Version(metadata.version(requirement.name))
+    except metadata.PackageNotFoundError:
+        return requirement
+    if requirement.specifier.contains(version, prereleases=True):
+        requirement.specifier = SpecifierSet(f"=={version.public}")
+    return requirement
 
 
 def build(plan: Plan, train: Train) -> "PipelineJob":

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -219,8 +220,9 @@ def test_a_task_that_the_pipeline_cannot_judge_is_refused(where: list[str], tmp_
 
 
 def test_the_environment_of_the_steps_is_that_of_this_installation() -> None:
-    """With the runtime for CPUs and the SDK, without what only tests need."""
-    names = {text.split(">")[0].split("<")[0].split("[")[0] for text in requirements()}
+    """In its versions, with the runtime for CPUs and the SDK, without what only tests need."""
+    names = {re.split(r"[<>=\[]", text)[0] for text in requirements()}
+    assert f"azure-ai-ml=={metadata.version('azure-ai-ml')}" in requirements()
     assert {"onnxruntime", "azure-ai-ml", "azure-identity", "opencv-python-headless", "cykooz-resizer"} <= names
     assert not {"onnxruntime-gpu", "pytest", "torch", "amqtt"} & names
 
