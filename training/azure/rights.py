@@ -53,7 +53,9 @@ RIGHTS: Sequence[Right] = tuple(
         ("onlineEndpoints/read", "deploy, compare"),
         ("onlineEndpoints/write", "deploy"),
         ("onlineEndpoints/deployments/write", "deploy"),
-        ("onlineEndpoints/score/action", "invoke, compare"),
+        ("onlineEndpoints/listKeys/action", "invoke, compare by key"),
+        ("onlineEndpoints/token/action", "invoke, compare by aml_token"),
+        ("onlineEndpoints/score/action", "invoke, compare by aad_token"),
     )
 )
 """What the commands do with a workspace."""

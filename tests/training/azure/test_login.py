@@ -55,6 +55,7 @@ def test_roles_that_lack_some() -> None:
     assert lacking(SCIENTIST) == {"computes/write"}
     assert lacking(READER) == {right.short for right in RIGHTS if not right.action.endswith("/read")}
     assert LIST_SECRETS in missing_rights([READER])
+    assert "onlineEndpoints/listKeys/action" in lacking(READER)  # without which `invoke` gets no key
     assert len(missing_rights([])) == len(RIGHTS)
 
 
