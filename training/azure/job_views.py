@@ -1,7 +1,6 @@
 """A job and its trials as people speak of them, and what of it the SDK's job and run history's runs say."""
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -141,9 +140,8 @@ def tried(run: TrackedRun, metric: str | None) -> Trial:
 
 
 def metric_of(metrics: Mapping[str, float], name: str) -> float | None:
-    """Return a metric by its name, capitals aside; None where it is missing or not a number."""
-    found = metrics.get(name, {key.lower(): value for key, value in metrics.items()}.get(name.lower()))
-    return None if found is None or math.isnan(found) else found
+    """Return a metric by its name, capitals aside; None where it is missing."""
+    return metrics.get(name, {key.lower(): value for key, value in metrics.items()}.get(name.lower()))
 
 
 def listed(job: Any) -> Trial:

@@ -5,6 +5,7 @@ that Azure documents for programs without the package mlflow. Only the reason of
 it is asked for where the SDK's own ``jobs.stream`` asks. Everything that depends on either is in this module.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,7 +31,11 @@ PAGE = 200
 
 @dataclass(frozen=True, slots=True)
 class TrackedRun:
-    """A run as MLflow tells it: the last value of each metric; ``status`` is one of MLflow's words (``FINISHED``)."""
+    """A run as MLflow tells it; ``status`` is one of MLflow's words (``FINISHED``).
+
+    ``metrics`` has the last value of each; one that has diverged (not a number, infinite) is left out: it ranks
+    nothing, equals not even itself, and JSON has no word for it.
+    """
 
     name: str
     experiment: str
@@ -148,7 +153,7 @@ def _tracked(told: Mapping[str, Any]) -> TrackedRun:
         status=str(info.get("status", "RUNNING")),
         started=_time(info.get("start_time")),
         ended=_time(info.get("end_time")),
-        metrics={name: float(value) for name, value in _pairs(data.get("metrics"))},
+        metrics=dict(_figures(data.get("metrics"))),
         parameters={name: str(value) for name, value in _pairs(data.get("params"))},
         tags={name: str(value) for name, value in _pairs(data.get("tags"))},
     )
@@ -157,6 +162,13 @@ def _tracked(told: Mapping[str, Any]) -> TrackedRun:
 def _pairs(entries: Iterable[Mapping[str, Any]] | None) -> Iterator[tuple[str, Any]]:
     for entry in entries or ():
         yield str(entry["key"]), entry.get("value", "")
+
+
+def _figures(entries: Iterable[Mapping[str, Any]] | None) -> Iterator[tuple[str, float]]:
+    for name, value in _pairs(entries):
+        figure = float(value)
+        if math.isfinite(figure):
+            yield name, figure
 
 
 def _time(milliseconds: Any) -> datetime | None:

@@ -141,6 +141,12 @@ def _experiment(job: Body) -> str:
     return f"experiment-{job['properties'].get('experimentName', 'Default')}"
 
 
+def _figure(value: Any) -> Any:
+    """Return a metric as MLflow's JSON has it: ``NaN`` and ``Infinity`` as texts."""
+    words = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+    return words.get(str(value), value)
+
+
 def _mlflow_run(cloud: Cloud, job: Body) -> Body:
     """Return a run as MLflow tells it: the last value of each metric."""
     told, properties = _known(cloud, job["name"]), job["properties"]
@@ -155,7 +161,12 @@ def _mlflow_run(cloud: Cloud, job: Body) -> Body:
         "lifecycle_stage": "active",
     }
     metrics = [
-        {"key": name, "value": values[-1], "timestamp": _milliseconds(told.started) or 0, "step": len(values) - 1}
+        {
+            "key": name,
+            "value": _figure(values[-1]),
+            "timestamp": _milliseconds(told.started) or 0,
+            "step": len(values) - 1,
+        }
         for name, values in told.metrics.items()
     ]
     data = {"metrics": metrics, "params": [], "tags": [{"key": key, "value": value} for key, value in tags.items()]}

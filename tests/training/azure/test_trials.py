@@ -26,6 +26,7 @@ from tests.azure.standin import Cloud
 from training.azure.session import Session
 from training.azure.tracking import open_tracking
 from training.azure.trials import best_trial, open_job
+from training.azure.watch import changed_trials
 from training.errors import AzureError, AzureUnavailableError
 
 PLACE = Workspace(SUBSCRIPTION, RESOURCE_GROUP, WORKSPACE)
@@ -304,3 +305,13 @@ def test_a_job_inside_a_pipeline_is_seen_as_what_it_is(azure: Cloud, session: Se
         assert job.best() == "line_HD_1"
     assert (view.kind, view.state, view.metric) == ("automl", "completed", "accuracy")
     assert [found.score for found in view.trials] == [0.8, 0.9]
+
+
+def test_a_metric_that_has_diverged_is_none(azure: Cloud, session: Session) -> None:
+    """It would be news at each look, equal to nothing, and no JSON."""
+    diverged = {"accuracy": 0.8, "log_loss": float("nan"), "gradient": [1.0, float("inf")]}
+    automl_job(azure, "line", trials=[Trial(0, {}, diverged)], artifacts={})
+    with open_job(session, "line") as job:
+        before, after = job.view(), job.view()
+    assert after.trials[0].metrics == {"accuracy": 0.8}
+    assert changed_trials(before, after) == []
