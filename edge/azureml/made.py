@@ -3,7 +3,7 @@
 ::
 
     <cache>/<name>/<key>/bundle/      made of a version; the key tells place, files and time of that version
-    <cache>/<name>/<key>/refused      why none can be made of it, and by which version of this software it was tried
+    <cache>/<name>/<key>/refused      why none can be made of it, when it was tried, by which version of this software
 """
 
 import hashlib
@@ -13,8 +13,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -32,6 +33,11 @@ from edge.registry.inquiry import Inquiry, Progress
 BUNDLE, REFUSED = "bundle", "refused"
 MOST_S = 600.0
 """How long making may take: a large graph on a slow device takes a minute."""
+AGAIN_S = 6 * 3600.0
+"""When it is tried again what failed for reasons that need not be the model's: each try downloads the graph."""
+STALE_S = 60.0
+"""How long a killed process's folder is left alone: this device's own disk shows who holds it."""
+UNUSED_S = 24 * 3600.0
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGBUS)
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = "import sys; sys.path.append(sys.argv[1]); from edge.azureml.making import main; main(sys.argv[2])"
@@ -40,30 +46,40 @@ COMMAND = (sys.executable, "-P", "-c", PROGRAM, str(ROOT))
 
 
 class UnfinishedError(ModelInvalidError):
-    """The process that was to make a bundle ended without a word for reasons that need not be the model's."""
+    """The process that was to make a bundle did not come to an end, for reasons that need not be the model's."""
 
 
 class Made:
-    """The made bundles below ``cache`` of one place's versions."""
+    """The made bundles below ``cache`` of one place's versions. ``clock`` gives seconds since the epoch."""
 
-    def __init__(self, cache: Path, place: Place, *, command: Sequence[str] = COMMAND, most_s: float = MOST_S) -> None:
+    def __init__(
+        self,
+        cache: Path,
+        place: Place,
+        *,
+        command: Sequence[str] = COMMAND,
+        most_s: float = MOST_S,
+        clock: Callable[[], float] = lambda: datetime.now(UTC).timestamp(),
+    ) -> None:
         self._cache = cache
         self._place = place
         self._command = tuple(command)
         self._most_s = most_s
+        self._clock = clock
 
     def digest(self, of: Version) -> str | None:
         """Return the digest of the bundle that was made of a version, None where there is none."""
         try:
-            return manifest_and_digest(self._folder(of) / BUNDLE)[1]
+            return manifest_and_digest(self.folder(of) / BUNDLE)[1]
         except ModelInvalidError:
             return None
 
     def check_not_refused(self, of: Version) -> None:
         """Raise ModelInvalidError where it was tried in vain, by this very version of the software."""
         with suppress(OSError, ValueError, KeyError, TypeError):
-            told = json.loads((self._folder(of) / REFUSED).read_text(encoding="utf-8"))
-            if told["by"] == _software():
+            told = json.loads((self.folder(of) / REFUSED).read_text(encoding="utf-8"))
+            stands = not told["passes"] or 0 <= self._clock() - float(told["at"]) < AGAIN_S
+            if told["by"] == _software() and stands:
                 raise ModelInvalidError(str(told["reason"]))
 
     def make(self, of: Version, sources: Sources, tell: Tell) -> str:
@@ -71,11 +87,11 @@ class Made:
 
         Raises ModelError where none can be made of them, which is remembered, RegistryError, StoreError.
         """
-        folder = self._folder(of)
+        folder = self.folder(of)
         with disk_errors(f"making {folder}"):
             shutil.rmtree(folder / BUNDLE, ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)
-            remove_stale_partials(folder)
+            remove_stale_partials(folder, stale_s=STALE_S)
         check_room(folder, 2 * sources.size)
         with partial_folder(folder) as partial:
             download = Download(tell, of=sources.size)
@@ -83,8 +99,6 @@ class Made:
                 download.save(store, file, partial / path)
             try:
                 self._run(_recipe(of, sources, partial, folder / BUNDLE, self._place), tell)
-            except UnfinishedError:
-                raise
             except ModelError as error:
                 self._remember_refusal(of, error)
                 raise
@@ -108,14 +122,27 @@ class Made:
             return True
         return False
 
-    def _folder(self, of: Version) -> Path:
+    def tidy(self, there: Iterable[Version]) -> None:
+        """Remove what was made of versions that are not ``there``, of whatever model, and not for a day.
+
+        Whoever follows another model, or bundles now, would keep the last one for ever.
+        """
+        keep = {self.folder(version) for version in there}
+        for folder in self._cache.glob("*/*"):
+            with suppress(OSError):
+                if folder not in keep and self._clock() - folder.stat().st_mtime > UNUSED_S:
+                    shutil.rmtree(folder)
+
+    def folder(self, of: Version) -> Path:
+        """Return where what is made of a version is kept."""
         told = "\n".join((str(self._place), str(of), of.uri, of.job, of.created_at.isoformat()))
         return self._cache / of.name / hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def _remember_refusal(self, of: Version, error: ModelError) -> None:
         with suppress(errors.StoreError):  # then it is tried in vain again
-            told = {"reason": str(error), "by": _software()}
-            write_file(self._folder(of) / REFUSED, json.dumps(told).encode())
+            passes = isinstance(error, UnfinishedError)
+            told = {"reason": str(error), "by": _software(), "passes": passes, "at": self._clock()}
+            write_file(self.folder(of) / REFUSED, json.dumps(told).encode())
 
     def _prune(self, keep: Path) -> None:
         """Remove bundles of other versions: the daemon keeps those that it needs, and any can be made again."""
@@ -133,11 +160,13 @@ class Made:
             finally:
                 process.kill()  # does nothing to one that has ended
         if said is None:
-            raise ModelInvalidError(f"making a bundle of it took longer than {self._most_s:g} s")
+            raise UnfinishedError(f"making a bundle of it took longer than {self._most_s:g} s")
         try:
             told = json.loads(said)
         except ValueError:
             raise _unfinished(process.returncode, complaints) from None
+        if told and told["error"] == MemoryError.__name__:
+            raise UnfinishedError(told["reason"])
         if told:
             raised: type[EdgeError] = getattr(errors, told["error"], ModelInvalidError)
             raise _as_model_error(raised, told["reason"])

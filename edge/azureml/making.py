@@ -63,7 +63,10 @@ def verdict(recipe: Recipe) -> Mapping[str, str]:
     except EdgeError as error:
         return {"error": type(error).__name__, "reason": str(error)}
     except MemoryError:
-        return {"error": "ModelInvalidError", "reason": "it needs more memory than this device has free"}
+        return {
+            "error": MemoryError.__name__,
+            "reason": "making a bundle of it needs more memory than this device has free",
+        }
     return {}
 
 

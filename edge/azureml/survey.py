@@ -35,7 +35,9 @@ def survey(connection: Connection, inquiry: Inquiry, tell: Tell) -> Survey:
     reasons = dict(refused)
     candidates = []
     with Stores(connection, timeout_s=inquiry.azure.timeout_s) as stores:
-        look = Look(connection, stores, Made(Path(inquiry.cache), connection.place), tell)
+        made = Made(Path(inquiry.cache), connection.place)
+        made.tidy(there)
+        look = Look(connection, stores, made, tell)
         for version in wanted:
             try:
                 digest = look.digest(version, newest=version is wanted[0])

@@ -83,13 +83,13 @@ def _lock(folder: int) -> bool:
     return True
 
 
-def remove_stale_partials(parent: Path) -> None:
+def remove_stale_partials(parent: Path, *, stale_s: float = STALE_S) -> None:
     """Remove what killed processes left in a folder that several may write to; what cannot be removed stays.
 
-    A folder is stale when no process holds it and it was left alone for an hour: over a network share a lock may be
-    invisible, and a folder is unlocked for a moment after it was made.
+    A folder is stale when no process holds it and it was left alone for ``stale_s``, an hour: over a network share a
+    lock may be invisible, and a folder is unlocked for a moment after it was made.
     """
-    oldest = datetime.now(UTC).timestamp() - STALE_S
+    oldest = datetime.now(UTC).timestamp() - stale_s
     for folder in parent.glob(f"{PARTIAL}*"):
         try:
             if folder.lstat().st_mtime < oldest and _is_free(folder):

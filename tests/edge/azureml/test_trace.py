@@ -1,12 +1,14 @@
 """Models that AutoML or a person registered without a bundle, traced back to what one is made of, and made."""
 
 import json
+import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from edge.azureml.made import Made
+from edge.azureml.made import AGAIN_S, UNUSED_S, Made
 from edge.azureml.place import SharedRegistry
 from edge.azureml.trace import Sources
 from edge.azureml.versions import Version
@@ -216,24 +218,55 @@ def test_a_graph_that_is_none_is_refused(azure: Cloud, asker: Asker) -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "most_s", "reason", "remembered"),
+    ("program", "most_s", "reason", "for_good"),
     [
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", 60.0, "crashed .SIGSEGV", True),
-        ("import time; time.sleep(60)", 1.0, "took longer than 1 s", True),
+        ("import time; time.sleep(60)", 1.0, "took longer than 1 s", False),
         ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", 60.0, "was ended by signal 15", False),
         ("import sys; sys.exit('oh')", 60.0, "ended with exit code 1: oh", False),
+        ('print(\'{"error": "MemoryError", "reason": "needs more memory"}\')', 60.0, "more memory", False),
     ],
 )
 def test_a_graph_that_harms_its_process_is_refused(
-    tmp_path: Path, program: str, most_s: float, reason: str, remembered: bool
+    tmp_path: Path, program: str, most_s: float, reason: str, for_good: bool
 ) -> None:
-    """It is made in a process of its own; what need not be the model's fault is tried again at the next look."""
-    made = Made(tmp_path, SharedRegistry("any"), command=[sys.executable, "-c", program], most_s=most_s)
+    """It is made in a process of its own; what need not be the model's fault is tried again, hours later."""
+    now = [1000.0]
+    command = [sys.executable, "-c", program]
+    made = Made(tmp_path, SharedRegistry("any"), command=command, most_s=most_s, clock=lambda: now[0])
     version = Version(NAME, "1", FIRST, uri="azureml://datastores/a/paths/b")
     with pytest.raises(ModelInvalidError, match=reason):
         made.make(version, Sources({}), lambda _progress: None)
-    if remembered:
+    with pytest.raises(ModelInvalidError, match=reason):
+        made.check_not_refused(version)
+    now[0] += AGAIN_S
+    if for_good:
         with pytest.raises(ModelInvalidError, match=reason):
             made.check_not_refused(version)
     else:
         made.check_not_refused(version)
+
+
+def test_what_killed_processes_left_makes_room(tmp_path: Path) -> None:
+    """A device that is switched off again and again while a bundle is made must not fill its disk."""
+    made = Made(tmp_path, SharedRegistry("any"), command=[sys.executable, "-c", "print('{}')"])
+    left = made.folder(Version(NAME, "1", FIRST)) / ".partial-0123"
+    left.mkdir(parents=True)
+    os.utime(left, (1000.0, 1000.0))
+    with pytest.raises(ModelInvalidError):  # nothing was made, since nobody made it
+        made.make(Version(NAME, "1", FIRST), Sources({}), lambda _progress: None)
+    assert not left.exists()
+
+
+def test_what_was_made_of_versions_that_are_gone_goes_after_a_day(tmp_path: Path) -> None:
+    """Of whatever model: the one that was followed before is never looked at again."""
+    now = datetime.now(UTC).timestamp()
+    made = Made(tmp_path, SharedRegistry("any"), clock=lambda: now + UNUSED_S + 1)
+    here, gone = (made.folder(Version(name, "1", FIRST)) for name in (NAME, "shapes"))
+    for folder in (here, gone):
+        folder.mkdir(parents=True)
+    Made(tmp_path, SharedRegistry("any")).tidy([])
+    assert gone.exists()
+    made.tidy([Version(NAME, "1", FIRST)])
+    assert here.exists()
+    assert not gone.exists()
