@@ -66,13 +66,14 @@ def read_cloud(text: str) -> Cloud:
     if text in AUTHORITIES:
         return Cloud(text)
     path = Path(text)
-    if not path.is_file():
-        raise ConfigError(f"cloud {text!r}: must be {', '.join(AUTHORITIES)}, or a JSON file naming its endpoints")
     try:
+        if not path.is_file():
+            raise ConfigError(f"cloud {text!r}: must be {', '.join(AUTHORITIES)}, or a JSON file naming its endpoints")
         endpoints = json.loads(path.read_text(encoding="utf-8"))
         missing = [key for key in ENDPOINTS if not isinstance(endpoints.get(key), str)]
     except (OSError, ValueError, AttributeError) as error:
-        raise ConfigError(f"cloud file {text}: cannot be read ({error})") from error
+        said = getattr(error, "strerror", None) or error
+        raise ConfigError(f"cloud file {text[:200]}: cannot be read ({said})") from error
     if missing:
         raise ConfigError(f"cloud file {text}: {', '.join(missing)} missing; it names {', '.join(ENDPOINTS)}")
     chosen = {key: endpoints[key] for key in ENDPOINTS}

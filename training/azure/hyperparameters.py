@@ -127,7 +127,11 @@ def _is_of(kind: Kind, value: object) -> bool:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value) if isinstance(value, bool | str) else repr(value)
+    return cut(json.dumps(value) if isinstance(value, bool | str) else repr(value))
+
+
+def cut(text: str) -> str:
+    """Return a text that somebody wrote as a message repeats it: not all of it where it is long."""
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from training.azure.hyperparameters import cut
 from training.azure.image_models import METRICS, nearest
 from training.azure.job_rules import Plan, job_problems
 from training.azure.job_schema import ASSET, TABLES, JobFile
@@ -95,9 +96,16 @@ def _data_problems(key: str, data: object, beside: Path) -> Iterator[str]:
     if not isinstance(data, str) or not data or ASSET.fullmatch(data):
         return
     if data.startswith("azureml:"):
-        yield f"{key}: write it as azureml:NAME:VERSION or azureml:NAME@latest, got {data!r}"
-    elif not (beside / data / MLTABLE).is_file():
+        yield f"{key}: write it as azureml:NAME:VERSION or azureml:NAME@latest, got {cut(repr(data))}"
+    elif not _is_file(beside / data / MLTABLE):
         yield f"{key}: there is no {beside / data / MLTABLE}; give a folder with one, azureml:NAME:VERSION or @latest"
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False  # a name that is too long, a folder that may not be looked into
 
 
 def _text(item: Mapping[str, Any]) -> str:
@@ -111,8 +119,10 @@ def _text(item: Mapping[str, Any]) -> str:
     if kind == "missing":
         return f"{place}: is required"
     said = str(item["msg"]).removeprefix("Value error, ").replace("Input should be", "must be").replace("valid ", "")
+    if kind == "string_pattern_mismatch":
+        said = "must have letters, digits, '_' and '-' only, at most 200, a letter or digit first"
     given = item["input"]
-    shown = "" if isinstance(given, dict | list) else f", got {given!r}"
+    shown = "" if isinstance(given, dict | list) else f", got {cut(repr(given))}"
     return f"{place}: {said.replace('a integer', 'a whole number')}{shown}"
 
 

@@ -52,3 +52,10 @@ def test_an_unknown_name_lists_those_that_are_known() -> None:
     """A name with a slip in it is not taken for a file."""
     with pytest.raises(ConfigError, match="must be AzureCloud, AzureChinaCloud, AzureUSGovernment, or a JSON file"):
         read_cloud("AzureCluod")
+
+
+def test_a_text_that_no_file_can_be_called_is_refused() -> None:
+    """In words, and not all of it."""
+    with pytest.raises(ConfigError, match="cannot be read") as refused:
+        read_cloud("x" * 10_000)
+    assert len(str(refused.value)) < 300

@@ -103,7 +103,8 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         ({"limits": {"max_trials": 1001}, "model": None}, ["limits.max_trials: must be less than or equal to 1000"]),
         ({"limits": {"timeout_minutes": "long"}}, ["limits.timeout_minutes: must be a whole number, got 'long'"]),
         ({"limits": {"max_concurrent_trials": 2}}, ["limits: max_concurrent_trials must be at most max_trials (1)"]),
-        ({"name": "a b"}, ["name: "]),
+        ({"name": "a b"}, ["name: must have letters, digits, '_' and '-' only, at most 200"]),
+        ({"training_data": "é" * 200}, ["training_data: there is no "]),
         ({"tags": {"line": 4}}, ["tags.line: must be a string, got 4"]),
         ({"identity": {"type": "robot"}}, ["identity.type: must be 'managed' or 'user', got 'robot'"]),
         ({"identity": {"type": "user", "client_id": "x"}}, ["identity.client_id: is for managed identities"]),
@@ -202,3 +203,9 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """So too."""
     with pytest.raises(UsageError, match="cannot be read as a job file"):
         read_job_file(tmp_path / "job.toml")
+
+
+def test_what_is_long_is_not_repeated(tmp_path: Path) -> None:
+    """The message is for a person."""
+    (told,) = problems(tmp_path, job(name="x" * 10_000))
+    assert len(told) < 200

@@ -309,7 +309,7 @@ def test_a_job_inside_a_pipeline_is_seen_as_what_it_is(azure: Cloud, session: Se
 
 def test_a_metric_that_has_diverged_is_none(azure: Cloud, session: Session) -> None:
     """It would be news at each look, equal to nothing, and no JSON."""
-    diverged = {"accuracy": 0.8, "log_loss": float("nan"), "gradient": [1.0, float("inf")]}
+    diverged: dict[str, Metric] = {"accuracy": 0.8, "log_loss": float("nan"), "gradient": [1.0, float("inf")]}
     automl_job(azure, "line", trials=[Trial(0, {}, diverged)], artifacts={})
     with open_job(session, "line") as job:
         before, after = job.view(), job.view()
