@@ -6,7 +6,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from threading import Thread
 from time import monotonic
 from typing import Any
 
@@ -15,6 +14,7 @@ from training.azure import endpoints
 from training.azure.posting import Poster
 from training.azure.scoring import AnswerError, Prediction, parse_reply, refusal, request_body
 from training.azure.session import Session
+from training.azure.unwaited import begin
 from training.dataset.folders import read_bytes
 from training.errors import AzureError, DataError, UsageError
 
@@ -106,17 +106,8 @@ def _several(poster: Poster, headers: Mapping[str, str], pictures: Sequence[Path
 
 
 def _begun(poster: Poster, headers: Mapping[str, str], picture: Path) -> Future[Answer]:
-    """Ask in a thread that nobody waits for at the end of the process: a silent endpoint may take minutes to answer."""
-    answer: Future[Answer] = Future()
-
-    def run() -> None:
-        try:
-            answer.set_result(_safely(poster, headers, picture))
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where it is waited for
-            answer.set_exception(error)
-
-    Thread(target=run, name="invoke", daemon=True).start()
-    return answer
+    """Ask; nobody waits for a silent endpoint, which may take minutes, when the command is interrupted."""
+    return begin(lambda: _safely(poster, headers, picture), "invoke")
 
 
 def _safely(poster: Poster, headers: Mapping[str, str], picture: Path) -> Answer:
