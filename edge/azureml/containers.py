@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,10 +44,16 @@ class Container:
         """Where it is, without what opens it."""
         return str(self._client.url).partition("?")[0]
 
-    def files(self, folder: str) -> list[StoredFile]:
-        """Return the files below a folder, by path; not those of a folder whose name only begins alike."""
+    def files(self, folder: str, *, most: int | None = None) -> list[StoredFile]:
+        """Return the files below a folder, by path; not those of a folder whose name only begins alike.
+
+        Raises ModelInvalidError where there are more than ``most``.
+        """
         found = self._client.list_blobs(name_starts_with=f"{folder.rstrip('/')}/", include=["metadata"])
-        return [_stored(blob) for blob in found if not _is_folder(blob)]
+        files = [_stored(blob) for blob in islice((b for b in found if not _is_folder(b)), most and most + 1)]
+        if most is not None and len(files) > most:
+            raise ModelInvalidError(f"{folder} holds more than {most} files: it is no model's own folder")
+        return files
 
     def piece(self, path: str, offset: int, length: int) -> bytes:
         """Return at most ``length`` bytes of a file, with one request where that is at most :data:`CHUNK_BYTES`."""

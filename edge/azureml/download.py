@@ -4,6 +4,7 @@ The SDK's own download holds whole files in memory, checks nothing and reports s
 """
 
 import hashlib
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -14,8 +15,9 @@ from edge.azureml.containers import CHUNK_BYTES, StoredFile
 from edge.azureml.stores import Folder, Store
 from edge.azureml.trouble import AzureFaultError
 from edge.bundle import MANIFEST, SIGNATURE, File, Manifest, parse_manifest
+from edge.bundle.signature import MAX_SIGNATURE_BYTES
 from edge.errors import ModelInvalidError, RegistryError, StoreError
-from edge.registry.files import disk_errors
+from edge.registry.files import PARTIAL, disk_errors
 from edge.registry.inquiry import Inquiry, Progress
 
 SMALLEST_BYTES = 64 << 10
@@ -52,7 +54,7 @@ class Download:
     def save(self, store: Store, file: StoredFile, into: Path) -> str:
         """Write a file and return its SHA-256. Raises RegistryError, StoreError."""
         digest = hashlib.sha256()
-        with disk_errors(f"writing {into}"):
+        with disk_errors(f"writing {shown(into)}"):
             into.parent.mkdir(parents=True, exist_ok=True)
             with into.open("wb") as target:
 
@@ -147,6 +149,8 @@ def fetch_bundle(folder: Folder, files: Mapping[str, StoredFile], inquiry: Inqui
             f"{folder} holds another bundle than the version's tag or the last look says: it is looked at again"
         )
     _check_whole(folder, found)
+    if SIGNATURE in files and files[SIGNATURE].size > MAX_SIGNATURE_BYTES:
+        raise RegistryError(f"{folder}/{SIGNATURE} has more than {MAX_SIGNATURE_BYTES >> 10} KiB: it is no signature")
     into = Path(inquiry.into)
     wanted = {**found.manifest.files, **({SIGNATURE: None} if SIGNATURE in files else {})}
     of = sum(files[path].size for path in wanted)
@@ -158,7 +162,7 @@ def fetch_bundle(folder: Folder, files: Mapping[str, StoredFile], inquiry: Inqui
             raise RegistryError(
                 f"{folder}/{path} does not have the SHA-256 in the manifest: changed; register it again"
             )
-    with disk_errors(f"writing {MANIFEST}"):
+    with disk_errors(f"writing {shown(into / MANIFEST)}"):
         (into / MANIFEST).write_bytes(found.data)
 
 
@@ -187,7 +191,15 @@ def _shortfall(path: str, file: StoredFile | None, expected: File) -> str:
 
 def check_room(into: Path, needed: int) -> None:
     """Raise StoreError where a folder's disk has no room for so many bytes."""
-    with disk_errors(f"looking at {into}"):
+    with disk_errors(f"looking at {shown(into)}"):
         free = shutil.disk_usage(into).free
     if needed > free:
-        raise StoreError(f"{needed >> 20} MiB are needed, the disk of {into} has room for {free >> 20} MiB: free space")
+        place = shown(into)
+        raise StoreError(
+            f"{needed >> 20} MiB are needed, the disk of {place} has room for {free >> 20} MiB: free space"
+        )
+
+
+def shown(path: Path) -> str:
+    """Return a path without partial folders: their names are others each time, and the same fault is told once."""
+    return re.sub(rf"/{re.escape(PARTIAL)}[^/]*", "", str(path))

@@ -19,6 +19,8 @@ from edge.errors import ModelInvalidError
 ARTIFACTS = "workspaceartifactstore"
 """The datastore that holds what runs leave behind."""
 DATASTORE_URI = re.compile(r"azureml://(?:.*/)?datastores/(?P<store>[^/]+)/paths/(?P<path>.+)")
+MOST_FILES = 10_000
+"""A version may be registered from a datastore's root: its list must not take the memory of a device."""
 DATA_REFERENCES = "2021-10-01-dataplanepreview"
 """The version of the registries' own API, as the SDK asks it."""
 
@@ -42,9 +44,9 @@ class Store:
         return self._container
 
     def files(self, folder: str) -> list[StoredFile]:
-        """Return the files below a folder. Raises AzureFaultError."""
+        """Return the files below a folder. Raises AzureFaultError, ModelInvalidError where there are far too many."""
         with asking(f"listing the files in {self}: {folder}"):
-            found = self.container.files(folder)
+            found = self.container.files(folder, most=MOST_FILES)
         self._served = True
         return found
 
@@ -78,7 +80,7 @@ class Folder:
     path: str
 
     def files(self) -> dict[str, StoredFile]:
-        """Return what lies there, by path below the folder. Raises AzureFaultError."""
+        """Return what lies there, by path below the folder. Raises as :meth:`Store.files`."""
         found = self.store.files(self.path)
         return {str(PurePosixPath(file.path).relative_to(self.path)): file for file in found}
 

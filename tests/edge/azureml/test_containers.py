@@ -39,6 +39,15 @@ def test_a_folder_is_listed_and_its_files_come_whole(
     assert max(took) <= 1 << 20
 
 
+def test_a_list_ends_where_it_becomes_too_long(azure: Cloud, connection: Connection) -> None:
+    """Whoever asks for a model's folder does not get a whole storage account into memory."""
+    azure.blobs.write({f"many/{number}": b"" for number in range(3)})
+    with open_datastore(connection, "workspaceblobstore") as container:
+        assert len(container.files("many", most=3)) == 3
+        with pytest.raises(ModelInvalidError, match="many holds more than 2 files"):
+            container.files("many", most=2)
+
+
 def test_an_uploaded_file_is_there_whole_or_not_at_all(azure: Cloud, connection: Connection, tmp_path: Path) -> None:
     """It goes in blocks; one whose bytes are not the promised ones is never committed."""
     data = b"0123456789" * 900_000

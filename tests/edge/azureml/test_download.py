@@ -107,8 +107,9 @@ def _changed(path: str, change: Callable[[bytes], bytes]) -> Callable[[Files], F
         (_changed("model.onnx", lambda data: data[:-1]), "the manifest says"),
         (_changed("model.onnx", lambda data: data[:-1] + b"?"), "does not have the SHA-256"),
         (_changed("manifest.json", lambda data: edited(data, metrics={"a": 1})), "holds another bundle"),
+        (lambda files: {**files, "signature.json": b" " * 70_000}, "it is no signature"),
     ],
-    ids=["empty", "no manifest", "a file short", "truncated", "swapped", "replaced"],
+    ids=["empty", "no manifest", "a file short", "truncated", "swapped", "replaced", "a huge signature"],
 )
 def test_what_is_not_whole_is_refused_and_may_be_mended(
     azure: Cloud, asker: Asker, tmp_path: Path, damage: Callable[[Files], Files], reason: str
@@ -192,6 +193,8 @@ def test_a_signature_that_runs_out_is_asked_for_anew(azure: Cloud, asker: Asker,
 def test_a_disk_without_room_is_told(azure: Cloud, asker: Asker, tmp_path: Path) -> None:
     """Before anything is downloaded."""
     put_bundle(azure, tmp_path)
-    inquiry = asker.inquiry("fetch", version="1", digest=tagged_digest(azure, "1"), into=str(tmp_path / "nowhere"))
+    into = str(tmp_path / ".partial-07/x")
+    inquiry = asker.inquiry("fetch", version="1", digest=tagged_digest(azure, "1"), into=into)
     failure = asker.ask(inquiry)
     assert "StoreError" in repr(failure)
+    assert ".partial-" not in repr(failure)  # that name is another one each time, and the reason shall be told once
