@@ -7,12 +7,12 @@ import click
 from training.azure.jobs import ENDED, wait_for_end
 from training.azure.jobs import cancel as cancel_job
 from training.azure.session import Session
-from training.cli.azure.options import session_options
+from training.cli.azure.options import JOB, session_options
 from training.cli.options import json_option
 
 
 @click.command()
-@click.argument("job", metavar="JOB")
+@click.argument("job", type=JOB)
 @click.option("--wait", is_flag=True, help="Wait until the job has ended.")
 @click.option(
     "--timeout", type=click.IntRange(1), default=900, show_default=True, metavar="SECONDS", help="How long to wait."

@@ -21,6 +21,7 @@ EXIT_CODES: Mapping[str, int] = {"completed": 0, "failed": 1, "cancelled": 3}
 TIMED_OUT, INTERRUPTED = 4, 130
 LINES_AROUND = 8
 """Lines of the terminal that the table leaves to headline and notes."""
+LONGEST_S = 366 * 86400.0
 UNITS: Mapping[str, float] = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -33,8 +34,8 @@ class Duration(click.ParamType[float]):
         """Return the seconds; fails on what is no time, or none at all."""
         found = re.fullmatch(r"(?P<count>\d+(\.\d+)?)\s*(?P<unit>[smhd]?)", str(value).strip())
         seconds = float(found["count"]) * UNITS[found["unit"] or "s"] if found else 0.0
-        if not seconds:
-            self.fail(f"{value!r} is no time; write 45s, 90m, 2h or 1d", param, ctx)
+        if not 0 < seconds <= LONGEST_S:
+            self.fail(f"{str(value)[:40]!r} is no time up to a year; write 45s, 90m, 2h or 1d", param, ctx)
         return seconds
 
 

@@ -12,7 +12,7 @@ from training.azure.leaderboard import Leaderboard, Row, as_csv, records
 from training.azure.leaderboard import leaderboard as ranked
 from training.azure.session import Session
 from training.azure.trials import open_job
-from training.cli.azure.options import session_options
+from training.cli.azure.options import JOB, session_options
 from training.cli.azure.trials import board_view, short
 from training.cli.options import json_option
 from training.errors import TrainingError, UsageError
@@ -22,7 +22,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", type=JOB)
 @click.option("--metric", metavar="NAME", help="Rank by this metric.  [default: the job's primary one]")
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Only the N best; the plot has them all.")
 @click.option("--csv", "csv_file", type=FILE, metavar="FILE", help="Write all columns as CSV.")

@@ -1,5 +1,6 @@
 """Options by which every Azure command learns where it is, and who asks."""
 
+import re
 from collections.abc import Callable
 from contextlib import closing
 from functools import wraps
@@ -15,6 +16,24 @@ from training.azure.session import Session
 from training.azure.workspaces import find_workspace
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class JobName(click.ParamType[str]):
+    """The name of a job or trial: it becomes a part of addresses, where ``a/b`` or ``..`` would be another one."""
+
+    name = "job"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name; fails on what Azure calls no job."""
+        text = str(value)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}", text):
+            self.fail(
+                f"{text[:40]!r} is no job's name, which the studio shows as Name: letters, digits, '_', '-'", param, ctx
+            )
+        return text
+
+
+JOB = JobName()
 
 _OPTIONS = (
     click.option("--subscription", envvar="AZUREML_ARM_SUBSCRIPTION", metavar="ID", help="Subscription."),

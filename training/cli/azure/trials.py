@@ -113,9 +113,9 @@ def trial_table(board: Leaderboard, rows: Sequence[Row], width: int) -> tuple[Ta
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
     for column in kept:
         side: Literal["left", "right"] = "right" if column.number else "left"
-        table.add_column(column.head, justify=side, no_wrap=True, overflow="ellipsis", vertical="bottom")
+        table.add_column(Text(column.head), justify=side, no_wrap=True, overflow="ellipsis", vertical="bottom")
     for index, row in enumerate(rows):
-        table.add_row(*(column.cells[index] for column in kept), style=STYLES[row.trial.state])
+        table.add_row(*(Text(column.cells[index]) for column in kept), style=STYLES[row.trial.state])
     return table, [column.name for column in dropped]
 
 

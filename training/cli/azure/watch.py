@@ -6,12 +6,12 @@ from rich.console import Console
 from training.azure import watch as watching
 from training.azure.session import Session
 from training.cli.azure.following import INTERRUPTED, Duration, last_words, outcome, showing
-from training.cli.azure.options import session_options
+from training.cli.azure.options import JOB, session_options
 from training.cli.options import json_option
 
 
 @click.command(epilog="Exit codes: 0 completed, 1 failed, 3 cancelled, 4 the time to watch is over, 130 interrupted.")
-@click.argument("job")
+@click.argument("job", type=JOB)
 @click.option(
     "--timeout", type=Duration(), metavar="TIME", help="Watch no longer than this: 90m, 2h.  [default: to the end]"
 )

@@ -19,6 +19,15 @@ def listing(azure: Cloud, folder: Path, *words: str, **environment: str) -> Resu
     return CliRunner().invoke(main, ["azure", "compute", "list", *words], env={**told, **environment})
 
 
+@pytest.mark.parametrize("command", ["watch", "leaderboard", "cancel"])
+@pytest.mark.parametrize("job", ["", "..", "../../computes/gpu", "a/b", "a?b", "x" * 10_000])
+def test_what_is_no_jobs_name_is_refused(azure: Cloud, command: str, job: str) -> None:
+    """In an address it would lead to something else; nothing is asked."""
+    result = CliRunner().invoke(main, ["azure", command, "--", job])
+    assert (result.exit_code, "is no job's name" in result.stderr) == (2, True)
+    assert (len(result.stderr) < 400, len(azure.wire.exchanges)) == (True, 0)
+
+
 def test_the_environment_names_the_workspace(azure: Cloud, tmp_path: Path) -> None:
     """As it does in jobs in Azure."""
     names = {"SUBSCRIPTION": SUBSCRIPTION, "RESOURCEGROUP": RESOURCE_GROUP, "WORKSPACE_NAME": WORKSPACE}

@@ -123,3 +123,12 @@ def test_a_trial_is_called_by_its_number() -> None:
 def test_a_job_without_trials_has_a_headline() -> None:
     """Only its state."""
     assert headline(view()).plain == "job line: Running"
+
+
+def test_a_hyperparameter_is_shown_as_it_is() -> None:
+    """Brackets and colons are no orders to the terminal."""
+    trials = [trial(0, 0.5, advanced_settings='{"a":[true]}'), trial(1, 0.6, advanced_settings="[/x] :tada:")]
+    assert printed(view(*trials))[-2:] == [
+        "1.      1    0.6000  [/x] :tada:     1.2500",
+        '2.      0    0.5000  {"a":[true]}    1.2500',
+    ]
