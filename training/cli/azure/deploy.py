@@ -1,7 +1,7 @@
 """`automl-train azure deploy`: a registered model behind an online endpoint."""
 
+import io
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -58,14 +58,17 @@ def deploy(session: Session, *, as_json: bool, **asked: Any) -> None:
     if asked["listed"]:
         _show(endpoints.look_up(session, asked["listed"]), as_json=as_json)
         return
-    with _watched() as watcher:
-        if asked["remove"]:
+    if asked["remove"]:
+        with _watched() as watcher:
             found = deploying.take_away(session, asked["endpoint"], asked["remove"], watcher.told)
-        elif (wish := _wish(asked)) and asked["dry_run"]:
-            _show_wish(wish, asked["traffic"], as_json=as_json)
-            return
-        else:
-            found = _deploy(session, wish, asked, watcher)
+        _show(found, as_json=as_json)
+        return
+    wish = _wish(asked)
+    if asked["dry_run"]:
+        _show_wish(wish, asked["traffic"], as_json=as_json)
+        return
+    with _watched() as watcher:
+        found = _deploy(session, wish, asked, watcher)
     _show(found, as_json=as_json)
 
 
@@ -177,5 +180,7 @@ def _show_wish(wish: Wish, traffic: str, *, as_json: bool) -> None:
     for key, value in endpoint.items():
         click.echo(f"{key}: {value}")
     click.echo("---\n# deployment")
-    deployment.dump(sys.stdout)
+    text = io.StringIO()  # standard output may be what the SDK takes for a file that cannot be written
+    deployment.dump(text)
+    click.echo(text.getvalue(), nl=False)
     click.echo(f"# then traffic: {traffic}")

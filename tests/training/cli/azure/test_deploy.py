@@ -1,7 +1,10 @@
 """`automl-train azure deploy` as it is typed: what is asked of Azure, in which order, and what a person reads."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -274,6 +277,19 @@ def test_a_dry_run_asks_nothing(azure: Cloud, where: list[str]) -> None:
     assert shown["deployment"]["model"] == "azureml:defects:1"
     assert shown["endpoint"] == {"name": "line-one", "auth_mode": "key"}
     assert azure.wire.exchanges == ()
+
+
+def test_a_dry_run_in_a_terminal(where: list[str]) -> None:
+    """There the program's output is another kind of file."""
+    words = [sys.executable, "-m", "training.cli", "azure", "deploy", "defects:1", "--endpoint", "line-one"]
+    ours, theirs = os.openpty()
+    whole = [*words, "--image", IMAGE, "--dry-run", *where]
+    ended = subprocess.run(whole, stdout=theirs, stderr=theirs, timeout=30, check=False)
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert ended.returncode == 0, shown
+    assert "EDGE_REGISTRY__PATH: /var/azureml-app/azureml-models/defects/1" in shown
 
 
 @pytest.mark.parametrize(
