@@ -16,6 +16,7 @@ from training.azure.scoring import AnswerError, Prediction, parse_reply, refusal
 from training.azure.session import Session
 from training.azure.unwaited import begin
 from training.dataset.folders import read_bytes
+from training.dataset.locate import Pictures
 from training.errors import AzureError, DataError, UsageError
 
 AT_ONCE = 4
@@ -42,19 +43,15 @@ class Answer:
 
 
 def find_pictures(paths: Sequence[Path]) -> list[Path]:
-    """Return the files as given, and the pictures directly in folders by name. Raises DataError for none at all."""
-    found = [picture for path in paths for picture in (_in_folder(path) if path.is_dir() else [path])]
+    """Return the files as given, and the pictures below folders by name. Raises DataError for none at all."""
+    found = [picture for path in paths for picture in (_below(path) if path.is_dir() else [path])]
     if not found:
         raise DataError(f"no pictures in {', '.join(map(str, paths))}; they end in {' '.join(sorted(SUFFIXES))}")
     return found
 
 
-def _in_folder(folder: Path) -> list[Path]:
-    try:
-        names = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({error.strerror}); check its permissions") from error
-    return [path for path in names if path.suffix.lower() in SUFFIXES and path.is_file()]
+def _below(folder: Path) -> list[Path]:
+    return [folder / name for name in Pictures(folder).names]
 
 
 class Invocation:

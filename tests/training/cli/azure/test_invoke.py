@@ -205,6 +205,16 @@ def test_an_interrupt_waits_for_no_silent_endpoint(azure: Cloud, pictures: Path,
     assert process.returncode == 1
 
 
+def test_folders_of_a_folder_are_looked_into(azure: Cloud, pictures: Path, tmp_path: Path) -> None:
+    """Pictures that are kept one folder a class are found; what is hidden is not."""
+    for name in ("red", ".trash"):
+        (pictures / "classes" / name).mkdir(parents=True)
+        (pictures / "classes" / name / "one.png").write_bytes((pictures / "0_blue.png").read_bytes())
+    result = invoke(azure, tmp_path, "line-one", pictures / "classes", "--json")
+    assert result.exit_code == 0, result.output
+    assert [one["path"] for one in json.loads(result.stdout)] == [str(pictures / "classes/red/one.png")]
+
+
 def test_a_silent_address_is_told(azure: Cloud, pictures: Path, tmp_path: Path) -> None:
     """Where nobody listens, one line says so."""
     path = next(b["id"] for b in azure.resources if b["id"].endswith("/onlineEndpoints/line-one"))
