@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import sys
 import time
 import traceback
@@ -14,6 +13,7 @@ from typing import BinaryIO
 
 from edge.azureml.cloud import read_cloud
 from edge.azureml.connection import Connection, connect
+from edge.azureml.faults import without_secrets
 from edge.azureml.identity import KINDS, Identity
 from edge.azureml.place import Place, SharedRegistry, Workspace
 from edge.azureml.survey import fetch, survey
@@ -24,8 +24,6 @@ from edge.registry.inquiry import Azure, Failure, Inquiry, Message, Progress, me
 
 NICENESS = 10
 MISSING = "the packages for Azure are not installed: pip install 'automl-edge[azure]'"
-SIGNATURE = re.compile(r"(\bsig=)[A-Za-z0-9%+/=_-]+", re.IGNORECASE)
-"""What makes a URL of Azure's storage a key to it."""
 SIGN_OF_LIFE_S = 0.5
 """Progress is told this often while bytes come."""
 
@@ -66,11 +64,6 @@ def main() -> None:
         teller.progress(Progress())
         teller.tell(answer(inquiry, teller.progress))
     os._exit(0)  # it is said: what the SDK's threads still do is of no interest
-
-
-def without_secrets(text: str) -> str:
-    """Return a text without the signatures of URLs: errors of the network quote those."""
-    return SIGNATURE.sub(r"\1...", text)
 
 
 def _be_quiet() -> None:

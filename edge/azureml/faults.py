@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 PASSING: frozenset[FaultKind] = frozenset(("throttled", "unreachable", "server"))
 SAID_LENGTH = 300
 """How many characters of Azure's own words are shown."""
+SIGNATURE = re.compile(r"(\bsig=)[A-Za-z0-9%+/=_-]+", re.IGNORECASE)
+"""What makes a URL of Azure's storage a key to it."""
 _DENIED = re.compile(
     r"client '(?P<who>[^']*)'.*?does not have authorization to perform action '(?P<action>[^']*)'", re.DOTALL
 )
@@ -80,8 +82,13 @@ def azure_errors(what: str, raised: Callable[[Fault], Exception]) -> Iterator[No
         raise raised(fault) from error
 
 
+def without_secrets(text: str) -> str:
+    """Return a text without the signatures of URLs: errors of the network quote those."""
+    return SIGNATURE.sub(r"\1...", text)
+
+
 def _fault(rule: Rule, what: str, said: str, after_s: float | None = None, *, remedy: str = "") -> Fault:
-    words = said.rstrip(".:; ")
+    words = without_secrets(said).rstrip(".:; ")
     shown = words if len(words) <= SAID_LENGTH else f"{words[:SAID_LENGTH]}…"
     text = f"{what}: {rule.cause}{f' ({shown})' if shown else ''}; {remedy or rule.remedy}"
     return Fault(rule.kind, text, after_s, rule.name)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from edge.azureml.asking import Teller, without_secrets
+from edge.azureml.asking import Teller
+from edge.azureml.faults import without_secrets
 from edge.registry.inquiry import Failure, Progress, parse_message
 from tests.azure.blobs import free_port
 from tests.azure.routes.storage import lead_through

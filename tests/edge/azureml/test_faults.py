@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from azure.ai.ml import automl
 from azure.ai.ml.exceptions import JobException, MlException, ValidationException
+from azure.core.exceptions import ServiceRequestError
 
 from edge.azureml.cloud import Cloud as AzureCloud
 from edge.azureml.cloud import read_cloud
@@ -317,6 +318,14 @@ def test_what_the_sdk_throws_by_mistake_is_called_a_defect(azure: Cloud, connect
     assert explain(KeyError("ours"), "trying") is None
     with pytest.raises(KeyError), azure_errors("trying", lambda fault: OSError(fault.text)):
         raising(KeyError("ours"))
+
+
+def test_no_fault_quotes_the_signature_of_a_url() -> None:
+    """What the network says of a URL goes to terminals and logs; its signature opens the storage to their readers."""
+    fault = explain(ServiceRequestError("Max retries exceeded with url: /c/b?sv=2024&sig=abc%2Fd%3D&se=2026"), "trying")
+    assert fault is not None
+    assert "sig=...&se=2026" in fault.text
+    assert "abc" not in fault.text
 
 
 def test_a_networks_own_page_is_not_taken_for_azure(azure: Cloud, connected: Connect) -> None:
