@@ -1,5 +1,6 @@
 """`job.toml`: what AutoML shall train, checked as a whole before anything is asked of Azure."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -119,6 +120,7 @@ def _text(item: Mapping[str, Any]) -> str:
     if kind == "missing":
         return f"{place}: is required"
     said = str(item["msg"]).removeprefix("Value error, ").replace("Input should be", "must be").replace("valid ", "")
+    said = re.sub(r"a dictionary( or instance of \w+)?", "a table", said)
     if kind == "string_pattern_mismatch":
         said = "must have letters, digits, '_' and '-' only, at most 200, a letter or digit first"
     given = item["input"]

@@ -138,7 +138,7 @@ def _sent_after_all(session: Session, name: str, mark: str) -> Any | None:
 
 def _told(job: Any, order: Order) -> Submitted:
     validation = str(order.validation) if order.validation else None
-    return Submitted(job.name, _status(job), job.studio_url, str(order.training), validation)
+    return Submitted(job.name, status_word(job), job.studio_url, str(order.training), validation)
 
 
 def _assets(order: Order) -> list[DataAsset]:
@@ -217,7 +217,7 @@ def _find(session: Session, name: str) -> Any | None:
             return None
 
 
-def _status(job: Any) -> str:
+def status_word(job: Any) -> str:
     """Return a job's status as Azure calls it: the SDK gives a text or one of its own enum."""
     return str(getattr(job.status, "value", job.status) or "NotStarted")
 
@@ -227,7 +227,7 @@ def status_of(session: Session, name: str) -> str:
     found = _find(session, name)
     if found is None:
         raise AzureError(f"there is no job {name} [{session.place}]")
-    return _status(found)
+    return status_word(found)
 
 
 def cancel(session: Session, name: str) -> str:

@@ -105,11 +105,12 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         ({"limits": {"max_concurrent_trials": 2}}, ["limits: max_concurrent_trials must be at most max_trials (1)"]),
         ({"name": "a b"}, ["name: must have letters, digits, '_' and '-' only, at most 200"]),
         ({"training_data": "é" * 200}, ["training_data: there is no "]),
+        ({"sweep": "grid"}, ["sweep: must be a table, got 'grid'"]),
         ({"tags": {"line": 4}}, ["tags.line: must be a string, got 4"]),
         ({"identity": {"type": "robot"}}, ["identity.type: must be 'managed' or 'user', got 'robot'"]),
         ({"identity": {"type": "user", "client_id": "x"}}, ["identity.client_id: is for managed identities"]),
         ({"node_count_per_trial": 0}, ["node_count_per_trial: must be greater than or equal to 1, got 0"]),
-        ({"model": "resnet18"}, ["model: must be a dictionary, got 'resnet18'", "model: name a model"]),
+        ({"model": "resnet18"}, ["model: must be a table, got 'resnet18'", "model: name a model"]),
     ],
 )
 def test_what_is_wrong_is_told_with_its_key(tmp_path: Path, changes: dict[str, Any], said: list[str]) -> None:

@@ -8,9 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from edge.azureml.containers import open_datastore
+from training.azure.image_models import nearest
 from training.azure.job_file import ASSET, JobFile
 from training.azure.job_request import MARK, make_job
-from training.azure.jobs import check_free, compute_problems, send_once
+from training.azure.jobs import check_free, compute_problems, send_once, status_word
 from training.azure.pipeline.definition import Plan, build
 from training.azure.pipeline.snapshot import place_of, snapshot
 from training.azure.session import Session
@@ -110,12 +111,18 @@ def send(session: Session, plan: Plan, job: JobFile, schedule: Schedule | None) 
     check_free(session, plan.name)
     pipeline.properties = {**(pipeline.properties or {}), MARK: secrets.token_hex(16)}
     made = send_once(session, pipeline)
-    return Sent(made.name, made.status, made.studio_url)
+    return Sent(made.name, status_word(made), made.studio_url)
 
 
 def _set(session: Session, name: str, pipeline: "PipelineJob", schedule: Schedule) -> Sent:
-    from azure.ai.ml.entities import CronTrigger, JobSchedule  # noqa: PLC0415 - over a second
+    from azure.ai.ml.constants import TimeZone  # noqa: PLC0415 - over a second
+    from azure.ai.ml.entities import CronTrigger, JobSchedule  # noqa: PLC0415 - the same
 
+    zones = [zone.value for zone in TimeZone]
+    if schedule.time_zone not in zones:
+        close = nearest(schedule.time_zone, zones)
+        hint = f"did you mean {close!r}?" if close else "as 'W. Europe Standard Time'"
+        raise UsageError(f"time zone {schedule.time_zone[:40]!r}: Azure calls them as Windows does; {hint}")
     pipeline.name = None  # each run gets a name of its own
     trigger = CronTrigger(expression=schedule.cron, time_zone=schedule.time_zone)
     wanted = JobSchedule(name=name, trigger=trigger, create_job=pipeline)

@@ -64,7 +64,7 @@ def pipeline(
         raise UsageError(f"{job_file}: compute: the pipeline trains on a named cluster; name one")
     like = f"{asked['model']}-pipeline"
     plan = Plan(
-        name=name or (plain_name(like) if cron else job.name or new_name(like, datetime.now(UTC))),
+        name=name or (plain_name(like) if cron is not None else job.name or new_name(like, datetime.now(UTC))),
         url=UNKNOWN,
         code=UNKNOWN,
         compute=step_compute,
@@ -73,7 +73,7 @@ def pipeline(
         cloud=session.cloud.name,
         **asked,  # type: ignore[arg-type]  # click passes them by name, as declared above
     )
-    schedule = Schedule(cron, time_zone) if cron else None
+    schedule = Schedule(cron, time_zone) if cron is not None else None
     for key in SPLIT:
         if getattr(job, key) is not None:
             click.echo(f"note: {key} of {job_file} does not count: the pipeline splits the pictures itself", err=True)

@@ -136,6 +136,12 @@ def test_a_rehearsal_prints_the_pipeline_and_asks_nobody(azure: Cloud, where: li
         (["--pictures", "azureml:parts:9"], 1, "parts:9"),
         (["--step-compute", "nowhere"], 1, "nowhere"),
         (["--schedule", "daily"], 2, "five fields are expected"),
+        (["--schedule", ""], 2, "five fields are expected"),
+        (
+            ["--schedule", "0 3 * * 0", "--time-zone", "Europe/Berlin"],
+            2,
+            "'Europe/Berlin': Azure calls them as Windows",
+        ),
         (["--test-share", "0"], 2, "test need pictures of their own"),
         (["--validation-share", "0.6", "--test-share", "0.5"], 2, "leave some for training"),
         (["--tag", "prod"], 2, "tag 'prod': write it as key=value"),
@@ -167,8 +173,8 @@ def test_a_cluster_without_gpus_trains_nothing(azure: Cloud, where: list[str], t
 def test_a_pipeline_whose_answer_got_lost_is_one(azure: Cloud, where: list[str], tmp_path: Path) -> None:
     """The SDK asks again, and is refused for the name."""
     azure.notes |= {"lost_answers": 1, "names_are_final": True}
-    result = run(tmp_path, where, "--name", "nightly", "--json")
-    assert (result.exit_code, json.loads(result.stdout)["name"]) == (0, "nightly")
+    result = run(tmp_path, where, "--name", "nightly")
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "pipeline  nightly (NotStarted)")
     again = run(tmp_path, where, "--name", "nightly")
     assert (again.exit_code, "there is a job nightly already" in again.output) == (2, True)
 
