@@ -5,7 +5,7 @@ its artifacts. People register the bare ``train_artifacts`` of a run, which is n
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,12 +59,15 @@ class Tracer:
         shared = isinstance(self._connection.place, SharedRegistry)
         known = {path: (asset.store, file) for path, file in files.items()}
         described = _description(known)
-        run = "" if shared else version.job or self._said_in(described.get(MLMODEL), "training_run_id")
+        # the trial that AutoML wrote into the model itself goes first: the version's job may be the one around it
+        said = "" if shared else self._said_in(described.get(MLMODEL), "training_run_id")
+        runs = [] if shared else [run for run in dict.fromkeys((said, version.job)) if run]
+        run = runs[-1] if runs else ""
         if not _graph(known):
-            if not run:
+            if not runs:
                 unknown = "a registry knows no jobs" if shared else "nothing tells which job made it"
                 raise ModelNotFoundError(f"it holds no {MODEL} with {LABELS}, and {unknown}; {_REMEDY}")
-            run, artifacts = self._of_run(run)
+            run, artifacts = self._of_runs(runs)
             known = {**artifacts, **known}
         elif run and MLMODEL not in described:
             known = {**self._artifacts(run), **known}
@@ -74,21 +77,24 @@ class Tracer:
             raise ModelUnsupportedError(f"it is for {task}; this version runs {' and '.join(CLASSIFICATION_TASKS)}")
         return Sources({**_graph(known), **_laid_out(described)}, run, task)
 
-    def _of_run(self, run: str) -> tuple[str, Mapping[str, tuple[Store, StoredFile]]]:
+    def _of_runs(self, runs: Sequence[str]) -> tuple[str, Mapping[str, tuple[Store, StoredFile]]]:
         """Return the run that keeps the ONNX, which is the best trial of an AutoML job, and its files."""
-        for trial in self._runs(run):
+        for trial in self._trials(runs):
             artifacts = self._artifacts(trial)
             if _graph(artifacts):
                 return trial, artifacts
         raise ModelNotFoundError(
-            f"the artifacts of its job {run} hold no {TRAIN_ARTIFACTS}/{MODEL} with {LABELS}: they were removed, or it "
-            f"was trained with a model name of which AutoML makes no ONNX; {_REMEDY}"
+            f"the artifacts of its job {runs[0]} hold no {TRAIN_ARTIFACTS}/{MODEL} with {LABELS}: they were removed, "
+            f"or it was trained with a model name of which AutoML makes no ONNX; {_REMEDY}"
         )
 
-    def _runs(self, run: str) -> Iterator[str]:
-        """Yield a run and, asked for only where that is not enough, its best trial."""
-        yield run
-        best = (self._job(run).tags or {}).get(BEST_CHILD)
+    def _trials(self, runs: Sequence[str]) -> Iterator[str]:
+        """Yield the runs and, asked for only where that is not enough, the best trial of the only one.
+
+        Where model and version name different runs, the job's best trial may be another one than made this model.
+        """
+        yield from runs
+        best = None if len(runs) > 1 else (self._job(runs[0]).tags or {}).get(BEST_CHILD)
         if best:
             yield str(best)
 

@@ -13,6 +13,7 @@ from tests.fakes import CROP, LABELS, RESIZE, GraphOptions, write_graph
 
 CHECKPOINT_BYTES = 1 << 20
 BACKGROUND = "--bg--"
+UNNAMED = b"training_run_id: run\n"
 
 
 def trial_artifacts(
@@ -86,12 +87,19 @@ def _settings(task: str, model: str) -> Mapping[str, Any]:
     return {**boxes, "box_detections_per_img": 100, **rest}
 
 
+def named_after(run: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return a trial's files with the run that made them in MLmodel, as AutoML writes it there."""
+    path = "outputs/mlflow-model/MLmodel"
+    told = {path: files[path].replace(UNNAMED, f"training_run_id: {run}\n".encode())} if path in files else {}
+    return {**files, **told}
+
+
 def _mlmodel(task: str, model: str) -> str:
     return (
         "artifact_path: outputs/mlflow-model\n"
         "flavors:\n  python_function:\n    loader_module: mlflow.pyfunc.model\n    python_version: 3.9.7\n"
         f"metadata:\n  base_model_name: {model}\n  finetuning_task: {task}\n  is_automl_model: true\n"
-        "  training_run_id: run\n"
+        f"  {UNNAMED.decode()}"
     )
 
 

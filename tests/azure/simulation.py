@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.azure.arm import WORKSPACE_PATH, Body
-from tests.azure.artifacts import trial_artifacts
+from tests.azure.artifacts import named_after, trial_artifacts
 from tests.azure.blobs import ARTIFACTS
 from tests.azure.standin import Cloud
 
@@ -133,7 +133,8 @@ def automl_job(
 
 def write_artifacts(azure: Cloud, run: str, files: Mapping[str, bytes]) -> None:
     """Write a run's artifacts, by path below the run."""
-    azure.blobs.write({f"ExperimentRun/dcid.{run}/{path}": data for path, data in files.items()}, ARTIFACTS)
+    named = named_after(run, files)
+    azure.blobs.write({f"ExperimentRun/dcid.{run}/{path}": data for path, data in named.items()}, ARTIFACTS)
 
 
 def trial_name(job: str, number: int) -> str:

@@ -12,7 +12,7 @@ from edge.bundle import open_bundle
 from edge.ports import Survey
 from edge.registry.inquiry import Azure, Failure, Inquiry, Message, Progress, message_line, parse_message
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACE_PATH
-from tests.azure.artifacts import trial_artifacts
+from tests.azure.artifacts import named_after, trial_artifacts
 from tests.azure.blobs import ARTIFACTS
 from tests.azure.routes import models, registries
 from tests.azure.standin import Cloud
@@ -89,7 +89,7 @@ def put_automl(
     azure: Cloud, run: str, version: str = "1", *, hour: int = 0, task: str = "image-classification", **more: Any
 ) -> dict[str, bytes]:
     """Register what AutoML registers of a trial; return the trial's artifacts, which lie where runs keep theirs."""
-    files = trial_artifacts(task, {"model_name": "resnet18"})
+    files = named_after(run, trial_artifacts(task, {"model_name": "resnet18"}))
     write(azure, f"ExperimentRun/dcid.{run}", files, ARTIFACTS)
     uri = f"azureml://jobs/{run}/outputs/artifacts/outputs/mlflow-model"
     put_version(azure, version, hour=hour, modelType="mlflow_model", modelUri=uri, **more)

@@ -15,9 +15,9 @@ from edge.azureml.versions import Version
 from edge.bundle import open_bundle
 from edge.errors import ModelInvalidError
 from edge.session import open_session
-from tests.azure.arm import WORKSPACE_PATH
+from tests.azure.artifacts import trial_artifacts
 from tests.azure.blobs import ARTIFACTS
-from tests.azure.simulation import Trial, automl_job
+from tests.azure.simulation import Trial, automl_job, write_artifacts
 from tests.azure.standin import Cloud
 from tests.edge.azureml.held import (
     FIRST,
@@ -115,13 +115,23 @@ def test_the_job_s_best_trial_has_the_onnx(azure: Cloud, asker: Asker) -> None:
     """A model that was registered of the AutoML job itself."""
     trials = [Trial(n, {"model_name": "resnet18"}, {"accuracy": 0.5 + n / 10}) for n in range(2)]
     job = automl_job(azure, "quiet_hill", trials=trials)
-    uri = f"azureml://jobs/{job}_HD_1/outputs/artifacts/outputs/mlflow-model"
-    put_version(azure, "1", modelType="mlflow_model", modelUri=uri)
-    path = f"{WORKSPACE_PATH}/models/{NAME}/versions/1"
-    azure.resources.put(path, {**azure.resources.get(path)["properties"], "jobName": job})
+    write(azure, folder_of("1"), {"MLmodel": b"metadata:\n  finetuning_task: image-classification\n"})
+    put_version(azure, "1", modelType="mlflow_model", jobName=job)
     (candidate,) = asker.survey().candidates
     bundle = open_bundle(asker.fetch("1", candidate.digest))
     assert bundle.manifest.provenance["azure"]["job"] == f"{job}_HD_1"
+
+
+def test_the_trial_that_made_the_model_goes_before_the_best_one(azure: Cloud, asker: Asker) -> None:
+    """A job's other trial, registered under that job: its best trial's ONNX would be another model."""
+    trials = [Trial(n, {"model_name": "resnet18"}, {"accuracy": 0.5 + n / 10}) for n in range(2)]
+    job = automl_job(azure, "quiet_hill", trials=trials)
+    write_artifacts(azure, f"{job}_HD_0", trial_artifacts("image-classification", {"model_name": "resnet18"}))
+    write(azure, folder_of("1"), {"MLmodel": f"metadata:\n  training_run_id: {job}_HD_0\n".encode()})
+    put_version(azure, "1", modelType="mlflow_model", jobName=job, tags={"task": "image-classification"})
+    (candidate,) = asker.survey().candidates
+    bundle = open_bundle(asker.fetch("1", candidate.digest))
+    assert bundle.manifest.provenance["azure"]["job"] == f"{job}_HD_0"
 
 
 def _remove(azure: Cloud, path: str) -> None:
