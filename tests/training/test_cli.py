@@ -31,6 +31,13 @@ def test_help_lists_the_commands() -> None:
         assert name in result.output
 
 
+@pytest.mark.parametrize("group", [["data"], ["azure"], ["azure", "compute"]])
+def test_what_a_command_does_is_not_cut_in_a_list_of_commands(group: list[str]) -> None:
+    """Eighty columns hold each line; the one that stays is the usage's."""
+    result = run(*group, "--help")
+    assert (result.exit_code, result.output.count("...")) == (0, 1)
+
+
 def test_draw_writes_pictures(tmp_path: Path) -> None:
     """Drawing says how many pictures are where."""
     result = run("data", "draw", tmp_path / "out", "--count", 7, "--seed", 1, "--size", 32, "--format", "jpg")

@@ -86,7 +86,10 @@ def gpu_warning(size: str) -> str | None:
     if NOT_NVIDIA.search(size):
         return f"{size} has no NVIDIA GPU, and AutoML for Images trains with CUDA; take an NC or ND size"
     if not GPU_FAMILIES.match(size):
-        return f"{size} has no GPU, and AutoML for Images trains on nothing else; take an NC or ND size"
+        return (
+            f"{size} has no GPU, and AutoML for Images trains on nothing else; take an NC or ND size "
+            "(for the steps of a pipeline around the training it is right)"
+        )
     return None
 
 

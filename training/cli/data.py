@@ -108,7 +108,7 @@ def _stopping(collection: Collection, *, strict: bool) -> str | None:
     return f"{len(stopping)} of these must be put right: {', '.join(finding.kind for finding in stopping)}"
 
 
-@data.command()
+@data.command(short_help="Check labelled pictures, and show how they would be split.")
 @collection_options
 @json_option
 def check(collected: Callable[[Bars], Collection], *, strict: bool, as_json: bool) -> None:
@@ -124,7 +124,7 @@ def check(collected: Callable[[Bars], Collection], *, strict: bool, as_json: boo
         raise DataError(reason)
 
 
-@data.command()
+@data.command(short_help="Check, split and upload labelled pictures as data assets.")
 @collection_options
 @click.option("--name", required=True, help="Name of the data assets.")
 @click.option("--version", help="Version of the data assets.  [default: the same content's, else the next]")

@@ -29,7 +29,7 @@ def compute() -> None:
     """
 
 
-@compute.command()
+@compute.command(short_help="Make the cluster NAME, or change what differs.")
 @click.argument("name")
 @click.option("--size", required=True, metavar="SIZE", help="Size of the machines, as Standard_NC4as_T4_v3.")
 @click.option("--min", "low", type=click.IntRange(0), default=0, show_default=True, help="Nodes that always stay.")
@@ -130,7 +130,8 @@ class _Line:
 def _said(ensured: Ensured) -> str:
     one = ensured.compute
     how = f"{ensured.outcome}: {', '.join(ensured.changes)}" if ensured.changes else ensured.outcome
-    return f"cluster {one.name} is {how} ({one.size}, {_nodes(one)} nodes, {one.idle_s} s, {_priority(one)})"
+    told = f"{one.size}, {_nodes(one)} nodes, {_priority(one)}, each kept for {one.idle_s} s without work"
+    return f"cluster {one.name} is {how}\n{told}"
 
 
 def _table(found: list[Compute]) -> Table:

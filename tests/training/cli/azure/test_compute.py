@@ -20,7 +20,7 @@ def test_a_cluster_is_made_once(azure: Cloud, tmp_path: Path) -> None:
     """The body that Azure gets is the wish; asked again, nothing is sent."""
     made = run(azure, tmp_path, "compute", "ensure", "gpu", *WISHED)
     assert made.exit_code == 0, made.output
-    assert made.stdout == f"cluster gpu is made ({SIZE}, 0 to 4 nodes, 1200 s, dedicated)\n"
+    assert made.stdout == f"cluster gpu is made\n{SIZE}, 0 to 4 nodes, dedicated, each kept for 1200 s without work\n"
     assert made.stderr == ""
     assert azure.wire.bodies("PUT", "/computes/gpu") == [
         {
@@ -66,7 +66,7 @@ def test_what_differs_is_changed_and_the_rest_stays(azure: Cloud, tmp_path: Path
 def test_low_priority_is_asked_for_and_a_size_without_gpu_warned_about(azure: Cloud, tmp_path: Path) -> None:
     """It is made all the same: other jobs run there."""
     made = run(azure, tmp_path, "compute", "ensure", "cpu", "--size", "Standard_DS3_v2", "--priority", "low")
-    assert "Standard_DS3_v2, 0 to 4 nodes, 1200 s, low" in made.stdout
+    assert "Standard_DS3_v2, 0 to 4 nodes, low, each kept for 1200 s" in made.stdout
     assert made.stderr.startswith("warning: Standard_DS3_v2 has no GPU")
     (sent,) = azure.wire.bodies("PUT", "/computes/cpu")
     assert sent["properties"]["properties"]["vmPriority"] == "LowPriority"
