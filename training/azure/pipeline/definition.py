@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from edge.azureml.cloud import AUTHORITIES, PUBLIC
+from edge.azureml.connection import hush
 from edge.azureml.tags import BUNDLE_TAGS
 from edge.bundle import is_name
 from training.azure.job_schema import JOB_NAME
@@ -40,8 +41,8 @@ class Plan:
 
     ``pictures`` is the data asset of class folders (``azureml:NAME:VERSION``) and ``url`` where its files lie; ``code``
     is where the archive of this code lies; ``compute`` runs our steps; shares are of each class, 0..1; ``min_gain`` and
-    ``min_accuracy`` (0..1) decide over registering; ``tag`` (``key=value``) is set on what is registered, for devices
-    that follow it; ``cloud`` is the name of the Azure that it runs in.
+    ``min_accuracy`` (0..1) decide over registering; ``tag`` (``key=value``) and ``stage`` are set on what is
+    registered, for devices that follow it; ``cloud`` is the name of the Azure that it runs in.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Plan:
     min_gain: float = 0.0
     min_accuracy: float = 0.0
     tag: str | None = None
+    stage: str | None = None
     experiment: str = "automl-edge"
     image: str = IMAGE
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -122,6 +124,7 @@ def build(plan: Plan, train: Train) -> "PipelineJob":
     """Return the pipeline; each time of this very code in this very order."""
     from azure.ai.ml import Input, dsl  # noqa: PLC0415 - over a second
 
+    hush()  # nobody may have connected yet
     pictures, code = Input(type="uri_folder", path=plan.pictures), Input(type="uri_file", path=plan.code)
     prepare, evaluate, register = _steps(plan)
 
@@ -208,5 +211,5 @@ def _evaluate_arguments(plan: Plan) -> Mapping[str, str | float | None]:
 
 
 def _register_arguments(plan: Plan) -> Mapping[str, str | float | None]:
-    asked = {"min-gain": plan.min_gain, "min-accuracy": plan.min_accuracy, "tag": plan.tag}
+    asked = {"min-gain": plan.min_gain, "min-accuracy": plan.min_accuracy, "tag": plan.tag, "stage": plan.stage}
     return {"judged": "${{inputs.judged}}", **asked}

@@ -4,6 +4,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
@@ -166,8 +167,16 @@ def _incumbent(session: Session, model: str, scratch: Path) -> Bundle | None:
     return open_bundle(into)
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What devices follow: tags and a stage that are set on what is registered."""
+
+    tags: Mapping[str, str]
+    stage: str = ""
+
+
 def register_if_better(
-    session: Session, judged: Path, *, min_gain: float, min_accuracy: float, tags: Mapping[str, str]
+    session: Session, judged: Path, marks: Marks, *, min_gain: float, min_accuracy: float
 ) -> tuple[Verdict, str | None]:
     """Register the judged bundle where the figures are for it; return why, and what it is registered as.
 
@@ -187,5 +196,5 @@ def register_if_better(
         ours = scratch / BUNDLE  # its copy under the next version is made beside it
         ours.mkdir()
         copy_bundle(bundle.folder, ours, digest=bundle.digest)
-        order = Order(folder=ours, version="auto", tags=tags, properties=figures)
+        order = Order(folder=ours, version="auto", tags=marks.tags, stage=marks.stage, properties=figures)
         return verdict, str(register(session, order).bundle)

@@ -1,6 +1,7 @@
 """Sends the pipeline, at once or on a schedule."""
 
 import hashlib
+import json
 import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -65,6 +66,11 @@ def describe(plan: Plan, job: JobFile) -> "PipelineJob":
     return build(plan, partial(_train, job.model_copy(update=dict.fromkeys(SPLIT))))
 
 
+def as_data(pipeline: "PipelineJob") -> dict[str, Any]:
+    """Return a pipeline as plain data, as the SDK writes it down."""
+    return json.loads(json.dumps(pipeline._to_dict(), default=str))  # type: ignore[no-any-return]  # noqa: SLF001 - the SDK's public way ends in a file of YAML
+
+
 def _train(job: JobFile, training: Any, validation: Any) -> Any:
     from azure.ai.ml import Output  # noqa: PLC0415 - over a second
 
@@ -86,7 +92,13 @@ def resolve(session: Session, plan: Plan, job: JobFile, told: Callable[[str], ob
     if data.type != "uri_folder" or not data.path:
         raise UsageError(f"{plan.pictures} is a {data.type}: the pipeline takes a folder of pictures, a uri_folder")
     with session.asking(f"looking for the cluster {plan.compute}"):
-        session.client.compute.get(plan.compute)
+        cluster: Any = session.client.compute.get(plan.compute)
+    if getattr(cluster, "identity", None) is None:
+        raise AzureError(
+            f"the cluster {plan.compute} has no identity, and the steps sign in with it: give it one in the studio "
+            "(Compute, the cluster, Managed identity), or make another with compute ensure --identity; it needs the "
+            f"roles AzureML Data Scientist and Storage Blob Data Contributor [{session.place}]"
+        )
     unfit = list(compute_problems(session, job))
     if unfit:
         raise AzureError(f"not submitted: {'; '.join(unfit)} [{session.place}]")

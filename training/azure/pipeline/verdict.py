@@ -65,7 +65,7 @@ def decide(evaluation: Evaluation, *, min_gain: float, min_accuracy: float) -> V
     It must reach ``min_accuracy`` (0..1) and exceed the incumbent's accuracy by more than ``min_gain`` (0..1).
     """
     found, before = evaluation.candidate, evaluation.incumbent
-    figures = f"{found} is right on {found.accuracy:.2%} of {found.pictures} test pictures"
+    figures = f"the new model is right on {found.accuracy:.2%} of {found.pictures} test pictures"
     if found.accuracy < min_accuracy:
         return Verdict(False, f"{figures}; at least {min_accuracy:.2%} is asked for")
     if before is None:

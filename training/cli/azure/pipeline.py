@@ -9,7 +9,7 @@ import click
 from training.azure.job_file import read_job_file
 from training.azure.jobs import new_name, plain_name
 from training.azure.pipeline.definition import IMAGE, Plan
-from training.azure.pipeline.submitting import SPLIT, Schedule, Sent, describe, resolve, send
+from training.azure.pipeline.submitting import SPLIT, Schedule, Sent, as_data, describe, resolve, send
 from training.azure.session import Session
 from training.cli.azure.options import session_options
 from training.cli.options import json_option
@@ -32,6 +32,7 @@ UNKNOWN = "azureml://datastores/workspaceblobstore/paths/KNOWN-WHEN-SUBMITTED"
 @click.option("--min-gain", type=SHARE, default=0.0, show_default=True, help="Accuracy gained over the registered one.")
 @click.option("--min-accuracy", type=SHARE, default=0.0, show_default=True, help="Accuracy below which none is taken.")
 @click.option("--tag", metavar="KEY=VALUE", help="Set on what is registered, for devices that follow it.")
+@click.option("--stage", metavar="STAGE", help="Set on what is registered, as Production.")
 @click.option("--name", metavar="NAME", help="Of the job or schedule.  [default: made of the model's]")
 @click.option("--schedule", "cron", metavar="CRON", help="Run again and again: minute hour day month weekday.")
 @click.option(
@@ -79,7 +80,7 @@ def pipeline(
             click.echo(f"note: {key} of {job_file} does not count: the pipeline splits the pictures itself", err=True)
     described = describe(plan, job)
     if dry_run:
-        click.echo(str(described))
+        click.echo(json.dumps(as_data(described), indent=2) if as_json else str(described))
         return
     plan = resolve(session, plan, job, lambda text: None if as_json else click.echo(text, err=True))
     sent = send(session, plan, job, schedule)

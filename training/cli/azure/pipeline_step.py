@@ -49,9 +49,9 @@ def prepare(
 def evaluate(session: Session, *, pictures: Path, url: str, test: Path, best: Path, model: str, judged: Path) -> None:
     """Judge AutoML's best model and the registered one on the same test pictures."""
     evaluation = steps.evaluate(session, model, best, steps.test_records(test, url, pictures), judged)
-    for found in (evaluation.candidate, evaluation.incumbent):
+    for who, found in (("the new model", evaluation.candidate), (str(evaluation.incumbent), evaluation.incumbent)):
         if found is not None:
-            click.echo(f"{found}: {found.accuracy:.4f} on {found.pictures} pictures")
+            click.echo(f"{who}: {found.accuracy:.4f} on {found.pictures} pictures")
 
 
 @pipeline_step.command()
@@ -60,9 +60,11 @@ def evaluate(session: Session, *, pictures: Path, url: str, test: Path, best: Pa
 @click.option("--min-gain", type=float, required=True)
 @click.option("--min-accuracy", type=float, required=True)
 @click.option("--tag")
-def register(session: Session, *, judged: Path, min_gain: float, min_accuracy: float, tag: str | None) -> None:
+@click.option("--stage", default="")
+def register(
+    session: Session, *, judged: Path, min_gain: float, min_accuracy: float, tag: str | None, stage: str
+) -> None:
     """Register the judged model where it is better."""
-    verdict, name = steps.register_if_better(
-        session, judged, min_gain=min_gain, min_accuracy=min_accuracy, tags=tag_of(tag)
-    )
+    marks = steps.Marks(tag_of(tag), stage)
+    verdict, name = steps.register_if_better(session, judged, marks, min_gain=min_gain, min_accuracy=min_accuracy)
     click.echo(f"{f'registered as {name}' if name else 'not registered'}: {verdict.reason}")

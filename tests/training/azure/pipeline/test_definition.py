@@ -39,7 +39,9 @@ def where(azure: Cloud, tmp_path: Path) -> list[str]:
     """A workspace with clusters and a folder of pictures."""
     for name in ("cpucluster", "gpucluster"):
         properties = {"computeType": "AmlCompute", "provisioningState": "Succeeded", "properties": {}}
-        azure.resources.put(f"{WORKSPACE_PATH}/computes/{name}", properties, location="westeurope")
+        identity = {"type": "SystemAssigned", "principalId": "p", "tenantId": "t"} if name == "cpucluster" else None
+        top = {"location": "westeurope", **({"identity": identity} if identity else {})}
+        azure.resources.put(f"{WORKSPACE_PATH}/computes/{name}", properties, **top)
     asset = {"dataUri": PICTURES, "dataType": "uri_folder", "tags": {}, "properties": {}, "isArchived": False}
     azure.resources.put(f"{WORKSPACE_PATH}/data/parts/versions/3", asset)
     place = ["--subscription", SUBSCRIPTION, "--resource-group", RESOURCE_GROUP, "--workspace", WORKSPACE]
@@ -81,7 +83,7 @@ def test_the_steps_hand_on_what_the_next_one_needs(azure: Cloud, where: list[str
 
 def test_the_cloud_runs_our_own_commands(azure: Cloud, where: list[str], tmp_path: Path) -> None:
     """Their lines name what Azure fills in, and the pictures by the place that the data asset has."""
-    run(tmp_path, where, "--tag", "line=prod")
+    run(tmp_path, where, "--tag", "line=prod", "--stage", "Production")
     bodies = azure.wire.bodies("PUT", r"/components/")
     lines = {body["properties"]["componentSpec"]["command"] for body in bodies}
     start = "PYTHONPATH=${{inputs.code}} python -m training.cli azure pipeline-step"
@@ -91,7 +93,8 @@ def test_the_cloud_runs_our_own_commands(azure: Cloud, where: list[str], tmp_pat
         "--test ${{outputs.test}}",
         f"{start} evaluate --pictures ${{{{inputs.pictures}}}} --test ${{{{inputs.test}}}} --best ${{{{inputs.best}}}} "
         f"--url {PICTURES} --model defects --judged ${{{{outputs.judged}}}}",
-        f"{start} register --judged ${{{{inputs.judged}}}} --min-gain 0.0 --min-accuracy 0.0 --tag line=prod",
+        f"{start} register --judged ${{{{inputs.judged}}}} --min-gain 0.0 --min-accuracy 0.0 --tag line=prod "
+        "--stage Production",
     }
 
 
@@ -123,9 +126,11 @@ def test_a_schedule_starts_it_again_and_again(azure: Cloud, where: list[str], tm
 
 
 def test_a_rehearsal_prints_the_pipeline_and_asks_nobody(azure: Cloud, where: list[str], tmp_path: Path) -> None:
-    """As the SDK writes it down."""
+    """As the SDK writes it down, and for programs as JSON."""
     result = run(tmp_path, where, "--dry-run")
     assert "training_data: ${{parent.jobs.prepared.outputs.train}}" in result.output
+    told = json.loads(run(tmp_path, where, "--dry-run", "--json").stdout)
+    assert told["jobs"]["trained"]["training_data"] == "${{parent.jobs.prepared.outputs.train}}"
     assert len(azure.wire.exchanges) == 0
 
 
@@ -135,6 +140,7 @@ def test_a_rehearsal_prints_the_pipeline_and_asks_nobody(azure: Cloud, where: li
         (["--pictures", "azureml:parts"], 2, "name a version of a data asset"),
         (["--pictures", "azureml:parts:9"], 1, "parts:9"),
         (["--step-compute", "nowhere"], 1, "nowhere"),
+        (["--step-compute", "gpucluster"], 1, "has no identity, and the steps sign in with it"),
         (["--schedule", "daily"], 2, "five fields are expected"),
         (["--schedule", ""], 2, "five fields are expected"),
         (
@@ -190,6 +196,16 @@ def test_each_pipeline_has_a_name_of_its_own_and_a_schedule_the_same_again(
     assert len(jobs) == 2
     assert all(re.fullmatch(r"parts-v1-pipeline-[\d-]+-[0-9a-f]{6}", name) for name in jobs)
     assert {path.rpartition("/")[2] for path in paths if "/schedules/" in path} == {"parts-v1-pipeline"}
+
+
+def test_the_sdk_says_nothing_of_its_own(tmp_path: Path) -> None:
+    """It would speak of experimental classes, before anybody has connected."""
+    (tmp_path / "job.toml").write_text(JOB)
+    place = ["--subscription", SUBSCRIPTION, "--resource-group", RESOURCE_GROUP, "--workspace", WORKSPACE]
+    asked = [str(tmp_path / "job.toml"), "--pictures", "azureml:parts:3", "--model", "m", "--step-compute", "c"]
+    words = [sys.executable, "-m", "training.cli", "azure", "pipeline", *asked, *place, "--dry-run"]
+    shown = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert shown.stderr == ""
 
 
 def test_what_the_split_provides_is_not_taken_from_the_file(azure: Cloud, where: list[str], tmp_path: Path) -> None:

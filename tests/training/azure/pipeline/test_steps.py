@@ -93,18 +93,18 @@ def test_the_first_model_is_registered_and_one_no_better_is_not(
     azure: Cloud, step: Step, pictures: Path, tables: Path, best: Path, tmp_path: Path
 ) -> None:
     """Proven by test pictures that it gets right; the second is judged beside the registered one."""
-    assert evaluated(step, pictures, tables, best, tmp_path / "one") == "colours:1: 1.0000 on 12 pictures\n"
+    assert evaluated(step, pictures, tables, best, tmp_path / "one") == "the new model: 1.0000 on 12 pictures\n"
     bundle = open_bundle(tmp_path / "one/bundle")
     assert len(bundle.manifest.golden) == 8
     asked = ["--min-gain", 0, "--min-accuracy", 0.5, "--tag", "line=prod"]
     said = step("register", "--judged", tmp_path / "one", *asked)
-    assert said.startswith("registered as colours:1: colours:1 is right on 100.00% of 12 test pictures; no version")
+    assert said.startswith("registered as colours:1: the new model is right on 100.00% of 12 test pictures; no version")
     version = azure.resources.get(f"{WORKSPACE_PATH}/models/colours/versions/1")["properties"]
     assert (version["tags"]["line"], version["tags"]["proven"]) == ("prod", "true")
     assert version["properties"]["test_accuracy"] == "1.0000"
 
     said = evaluated(step, pictures, tables, best, tmp_path / "two")
-    assert said.splitlines() == ["colours:1: 1.0000 on 12 pictures", "colours:1: 1.0000 on 12 pictures"]
+    assert said.splitlines() == ["the new model: 1.0000 on 12 pictures", "colours:1: 1.0000 on 12 pictures"]
     said = step("register", "--judged", tmp_path / "two", *asked)
     assert said.startswith("not registered: ")
     assert "a gain of +0.00%, more than 0.00% is asked for" in said

@@ -14,7 +14,7 @@ def evaluation(found: float, before: float | None) -> Evaluation:
 @pytest.mark.parametrize(
     ("found", "before", "min_gain", "min_accuracy", "registered", "said"),
     [
-        (0.95, 0.90, 0.0, 0.0, True, "defects:4 is right on 95.00% of 200 test pictures, defects:3 on 90.00%"),
+        (0.95, 0.90, 0.0, 0.0, True, "the new model is right on 95.00% of 200 test pictures, defects:3 on 90.00%"),
         (0.90, 0.90, 0.0, 0.0, False, "a gain of +0.00%, more than 0.00% is asked for"),
         (0.91, 0.90, 0.02, 0.0, False, "a gain of +1.00%, more than 2.00% is asked for"),
         (0.85, 0.90, 0.0, 0.0, False, "a gain of -5.00%"),
