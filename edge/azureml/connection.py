@@ -70,7 +70,7 @@ def connect(
 
     from edge.azureml.waiting import Transport  # noqa: PLC0415 - the same
 
-    _hush()
+    hush()
     times = {"connection_timeout": min(timeout_s, 10.0), "read_timeout": timeout_s}
     credential = rehearsal.credential if rehearsal else make_credential(identity, cloud)
     transport = rehearsal.transport if rehearsal else Transport(**times)
@@ -89,8 +89,8 @@ def connect(
     return Connection(place, cloud, credential, client, transport)
 
 
-def _hush() -> None:
-    """Keep the SDK's loggers, which it has given handlers of their own, from talking on standard error.
+def hush() -> None:
+    """Keep the loggers of the SDK, which has been imported and gave them handlers, from talking on standard error.
 
     What they say below an error is of no use to who runs a command: that something is experimental, that a name was
     put in small letters, that an endpoint is there.
