@@ -33,7 +33,11 @@ def azurite_command() -> list[str] | None:
     """Return how Azurite is started, None where it is not installed."""
     script = REPOSITORY / ".venv/azurite/node_modules/azurite/dist/src/blob/main.js"
     node = shutil.which("node", path=os.pathsep.join([str(REPOSITORY / ".venv/bin"), os.environ.get("PATH", "")]))
-    return [node, str(script)] if node and script.is_file() else None
+    if node is None or not script.is_file():
+        return None
+    setpriv = shutil.which("setpriv")
+    bound = [setpriv, "--pdeathsig", "KILL"] if setpriv else []  # tests that are killed leave none behind
+    return [*bound, node, str(script)]
 
 
 @dataclass(frozen=True, slots=True)
