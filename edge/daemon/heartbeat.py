@@ -54,6 +54,10 @@ class Looking(Protocol):
     def looks(self) -> int:
         """Rises with each look."""
 
+    @property
+    def due(self) -> bool:
+        """Whether it should rise before long."""
+
 
 class Beating(Protocol):
     """What a long look gives signs of life by."""
@@ -93,7 +97,12 @@ def signs_of(
     turns = partial(Turns, clock=clock)
     signs: list[Sign] = [
         turns("execution", lambda: work.settled, due=lambda: work.under_way > 0, limit_s=STUCK_S),
-        turns("rollout", lambda: watch.looks + pulse.beats, limit_s=ROLLOUT_STUCK_S + 2 * load_s),
+        turns(
+            "rollout",
+            lambda: watch.looks + pulse.beats,
+            due=lambda: watch.due,
+            limit_s=ROLLOUT_STUCK_S + 2 * load_s,
+        ),
     ]
     if server is not None:
         signs.append(turns("http", lambda: server.beats, ask=server.ask_beat, limit_s=STUCK_S))

@@ -28,6 +28,7 @@ class Watch:
         self._first = first
         self._wake = threading.Event()
         self._stopping = False
+        self._looking = False
         self.looks = 0
         """How many looks are over, ``first`` too."""
         self._thread = threading.Thread(target=self._run, name="rollout")
@@ -42,6 +43,11 @@ class Watch:
         """Whether it looks."""
         return self._thread.is_alive()
 
+    @property
+    def due(self) -> bool:
+        """Whether :attr:`looks` should rise before long: not while it waits for its time, which may be a day."""
+        return self._looking or not self.alive
+
     def close(self, *, timeout_s: float | None = None) -> None:
         """Stop after the check under way; one that takes longer than ``timeout_s`` is left behind."""
         self._stopping = True
@@ -51,11 +57,13 @@ class Watch:
     def _run(self) -> None:
         look = self._first
         while not self._stopping:
+            self._looking = True
             try:
                 look()
             except Exception:  # noqa: BLE001 - logged with its traceback; a fault in one look must not end the following
                 _log.exception("the look into the registry failed unexpectedly")
             look = self._check
             self.looks += 1
+            self._looking = False
             self._wake.wait(self._poll_s * random.uniform(1 - self._jitter, 1 + self._jitter))  # noqa: S311 - no secret
             self._wake.clear()

@@ -1,7 +1,7 @@
 """The watchdog hears of the daemon only while real work gets on. The parts are real, their clock is the test's."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from edge.api.feed import Feed
 from edge.api.server import HttpServer
 from edge.daemon.heartbeat import Heartbeat, signs_of, told
-from edge.daemon.progress import STUCK_S, Progress, Pulse
+from edge.daemon.progress import STUCK_S, Progress, Pulse, Sign
 from edge.daemon.systemd import Notifier
 from edge.execution.delivery import Delivery
 from edge.ports import Executor, Frame, Priority
@@ -120,6 +120,42 @@ def test_a_server_that_has_ended_stops_the_pings(daemon: Daemon) -> None:
         daemon.now += 1.0
         daemon.heartbeat.round()
     assert list(daemon.progress.stuck) == ["http"]
+
+
+def test_a_look_may_hang_and_the_time_to_the_next_may_be_long(daemon: Daemon) -> None:
+    """A device that asks Azure once an hour must not be ended for it; one whose look never ends must."""
+    watch = Watch(lambda: None, poll_s=3600, first=partial(_wait, daemon.gate))
+    try:
+        signs = signs_of(
+            server=None,
+            work=daemon.delivery.tally,
+            publisher=None,
+            watch=watch,
+            pulse=Pulse(),
+            sources=(),
+            load_s=1.0,
+            clock=lambda: daemon.now,
+        )
+        assert _stuck_within(daemon, signs, 3600) == ["rollout"]
+        daemon.gate.set()
+        until(lambda: watch.looks == 1 and not watch.due)
+        assert _stuck_within(daemon, signs, 3600) == []
+    finally:
+        daemon.gate.set()
+        watch.close()
+
+
+def _wait(gate: threading.Event) -> None:
+    gate.wait(60)
+
+
+def _stuck_within(daemon: Daemon, signs: Sequence[Sign], seconds: int) -> list[str]:
+    """Look once a second; return what is stuck at the end."""
+    progress = Progress(signs)
+    for _ in range(seconds):
+        daemon.now += 1.0
+        progress.look()
+    return list(progress.stuck)
 
 
 def test_more_time_to_start_is_asked_for_while_the_start_gets_on(daemon: Daemon) -> None:
