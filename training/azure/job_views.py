@@ -103,9 +103,14 @@ def job_view(job: Any) -> JobView:
         metric=settings.get("primary_metric") or _metric(job),
         planned=planned if isinstance(planned, int) else None,
         best=(job.tags or {}).get(BEST_TAG) or (job.properties or {}).get(BEST_PROPERTY) or None,
-        created=getattr(job.creation_context, "created_at", None),
+        created=_in_utc(getattr(job.creation_context, "created_at", None)),
         studio_url=job.studio_url,
     )
+
+
+def _in_utc(at: Any) -> datetime | None:
+    """Return a time with its zone: one without is UTC's, as all of Azure's are."""
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)) if isinstance(at, datetime) else None
 
 
 def settings_of_job(job: Any) -> Mapping[str, Any]:

@@ -48,9 +48,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Azure does not answer; told once, and what goes wrong."""
+    """Azure does not answer; told once, what goes wrong, and whether the job had been seen before."""
 
     why: str
+    seen: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class _Follower:
         backoff = min(self._pace.retry_s * 2 ** min(self._losses - 1, 10), self._pace.longest_s)
         spread = random.uniform(0.8, 1.2)  # noqa: S311 - spreads requests, keeps no secret
         wait_s = max(backoff * spread, (fault.retry_after_s if fault else None) or 0.0)
-        return wait_s, [Lost(str(error))] if first else []
+        return wait_s, [Lost(str(error), self._view is not None)] if first else []
 
     def _rest(self, seconds: float) -> bool:
         """Wait, not past the end of the time to watch; False when that is over."""

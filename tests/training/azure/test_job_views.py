@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
-from training.azure.job_views import hyperparameters_of, metric_of, smaller_is_better, state_of
+from training.azure.job_views import hyperparameters_of, job_view, metric_of, smaller_is_better, state_of
 
 
 @pytest.mark.parametrize(
@@ -63,3 +65,18 @@ def test_a_metric_is_found_whatever_its_capitals() -> None:
     """Where there is one."""
     assert metric_of({"AUC_weighted": 0.5}, "auc_weighted") == 0.5
     assert metric_of({}, "accuracy") is None
+
+
+@pytest.mark.parametrize("created", [datetime(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC)])  # noqa: DTZ001 - what is asked
+def test_when_a_job_was_made_can_be_compared_with_now(created: datetime) -> None:
+    """A time without a zone is UTC's."""
+    known = {
+        "name": "line",
+        "type": "automl",
+        "status": "Running",
+        "tags": None,
+        "properties": None,
+        "studio_url": None,
+    }
+    job = SimpleNamespace(**known, creation_context=SimpleNamespace(created_at=created))
+    assert job_view(job).created == datetime(2026, 1, 1, tzinfo=UTC)

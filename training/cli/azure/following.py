@@ -47,8 +47,8 @@ class Shown(Protocol):
 
 
 def span(seconds: float) -> str:
-    """Return a time for people: the two largest units."""
-    whole = round(seconds)
+    """Return a time for people: the two largest units; nothing of one that another clock puts in the future."""
+    whole = max(0, round(seconds))
     counts = (("d", whole // 86400), ("h", whole // 3600 % 24), ("min", whole // 60 % 60), ("s", whole % 60))
     largest = next((index for index, (_, count) in enumerate(counts) if count), len(counts) - 1)
     return " ".join(f"{count} {unit}" for unit, count in counts[largest : largest + 2] if count) or "0 s"
@@ -104,7 +104,7 @@ def trial_line(trial: Trial, view: JobView, reason: str | None) -> str:
 
 def _word(news: Lost | Back | TimedOut) -> str:
     if isinstance(news, Lost):
-        return f"no answer from Azure; the job goes on, asking again: {news.why}"
+        return f"no answer from Azure{'; the job goes on' if news.seen else ''}, asking again: {news.why}"
     if isinstance(news, Back):
         return f"Azure answers again, after {span(news.after_s)}"
     return "the time to watch is over; the job goes on"

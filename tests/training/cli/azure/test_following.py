@@ -194,6 +194,13 @@ def test_the_last_words(news: Seen, words: str) -> None:
     assert last_words(news, "line") == words
 
 
+def test_nothing_is_said_of_a_job_that_nobody_has_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whether it goes on, or is there at all, is not known."""
+    with showing(Console(file=StringIO()), as_json=False) as shown:
+        shown.tell(Lost("away", seen=False))
+    assert capsys.readouterr().out.endswith("  no answer from Azure, asking again: away\n")
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("45", 45), ("45s", 45), ("90m", 5400), ("1.5h", 5400), ("2 d", 172800)])
 def test_times_as_people_write_them(text: str, seconds: float) -> None:
     """A bare number is seconds."""
@@ -211,6 +218,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
     ("seconds", "text"),
     [
         (0.2, "0 s"),
+        (-90, "0 s"),
         (59, "59 s"),
         (60, "1 min"),
         (125, "2 min 5 s"),
