@@ -16,7 +16,7 @@ from training.azure.scoring import AnswerError, Prediction, parse_reply, refusal
 from training.azure.session import Session
 from training.azure.unwaited import begin
 from training.dataset.folders import read_bytes
-from training.dataset.locate import Pictures
+from training.dataset.locate import Pictures, is_read
 from training.errors import AzureError, DataError, UsageError
 
 AT_ONCE = 4
@@ -51,7 +51,7 @@ def find_pictures(paths: Sequence[Path]) -> list[Path]:
 
 
 def _below(folder: Path) -> list[Path]:
-    return [folder / name for name in Pictures(folder).names]
+    return [folder / name for name in Pictures(folder).names if is_read(name)]
 
 
 class Invocation:

@@ -262,7 +262,12 @@ CHECKS: Sequence[tuple[Level, str, str, Check]] = (
     ("warning", "other-suffix", "files whose suffix is that of another format", _other_suffix),
     ("warning", "other-size", "pictures of another size than the labels tell", _other_size),
     ("warning", "turned", "pictures that EXIF turns: AutoML's boxes are for the pixels as stored", _turned),
-    ("warning", "unlisted", "pictures that no label tells about; they are left out", _unlisted),
+    (
+        "warning",
+        "unlisted",
+        "pictures without a label, or of a format that nothing reads; they are left out",
+        _unlisted,
+    ),
 )
 """Level, kind, text and search of each finding, in the order in which they are shown."""
 

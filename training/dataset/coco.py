@@ -33,7 +33,7 @@ def is_coco(path: Path) -> bool:
     """Tell whether a JSON file is a COCO file, without raising."""
     try:
         return _has_parts(json.loads(path.read_bytes()))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
 
 
@@ -46,7 +46,7 @@ def read_coco(path: Path, task: Task | None) -> list[Entry]:
     """
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise DataError(f"{path}: cannot be read ({exc})") from exc
     if not _has_parts(content):
         raise DataError(f"{path}: is no COCO file; it has images, annotations and categories")

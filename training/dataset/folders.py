@@ -51,11 +51,16 @@ def _read_root(root: Path) -> list[Record]:
 
 
 def _read_class(folder: Path) -> list[Record]:
-    files = [path for path in _visible(folder) if path.suffix.lower() in SUFFIXES and path.is_file()]
+    files = [path for path in _visible(folder) if path.suffix.lower() in SUFFIXES and _is_there(path)]
     if not files:
         suffixes = " ".join(sorted(SUFFIXES))
         raise DataError(f"{folder}: no pictures in this class folder; add some ({suffixes}) or remove the folder")
     return [Record(path, folder.name) for path in files]
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether there is a file, or a link that leads nowhere: reading that fails, and it is not left out."""
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -71,7 +71,7 @@ def _entry(line: str, where: str) -> Entry:
         return Entry(path_of(reference), marks, azure_url(reference), size_from(details))
     except KeyError as exc:
         raise DataError(f"{where}: {exc.args[0]} is missing; a line has image_url and label") from exc
-    except (ValueError, TypeError, AttributeError, OverflowError) as exc:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as exc:
         raise DataError(f"{where}: cannot be used ({exc})") from exc
 
 

@@ -9,6 +9,8 @@ from training.errors import DataError
 
 AUTOML_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".jpe", ".jfif", ".bmp", ".tif", ".tiff"))
 """The suffixes, in lower case, of the pictures that AutoML takes."""
+FOREIGN = frozenset((".heic", ".heif", ".avif", ".jp2", ".jxl", ".dng", ".cr2", ".nef", ".arw", ".tga", ".ppm", ".pgm"))
+"""Suffixes of pictures as cameras and telephones write them too: nothing here reads them, and so they are told."""
 
 
 class Pictures:
@@ -17,19 +19,23 @@ class Pictures:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.names = _below(root)
+        self._named = frozenset(self.names)
         self._by_file = _grouped(self.names, lambda path: path.name)
-        self._by_stem = _grouped(self.names, lambda path: path.stem)
+        self._by_stem = _grouped([name for name in self.names if is_read(name)], lambda path: path.stem)
 
     def find(self, reference: str) -> str | None:
-        """Return the name of the picture whose path ends most like ``reference``, which may lack its suffix.
+        """Return the picture of that very name, else the one whose path ends most like it; it may lack its suffix.
 
         Raises:
             DataError: several are as much like it.
         """
+        if reference in self._named:
+            return reference
         file = PurePosixPath(reference).name
         found = self._by_file.get(file) or self._by_stem.get(file, [])
         alike = {name: _common_end(name, reference) for name in found}
-        best = [name for name, parts in alike.items() if parts == max(alike.values())]
+        most = max(alike.values(), default=0)
+        best = [name for name, parts in alike.items() if parts == most]
         if len(best) > 1:
             raise DataError(
                 f"{reference}: could be {' or '.join(best[:2])} below {self.root}; "
@@ -38,10 +44,15 @@ class Pictures:
         return best[0] if best else None
 
 
+def is_read(name: str) -> bool:
+    """Tell by its suffix whether a picture can be decoded here."""
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
 def _below(root: Path) -> list[str]:
     """Return the paths of pictures below a folder, sorted, with slashes."""
     try:
-        paths = (path.relative_to(root) for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+        paths = (path.relative_to(root) for path in root.rglob("*") if path.suffix.lower() in SUFFIXES | FOREIGN)
         names = [path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts)]
     except OSError as exc:
         raise DataError(f"{root}: cannot be read ({exc.strerror}); check its permissions") from exc

@@ -28,7 +28,7 @@ from training.dataset.folders import read_bytes, read_folders
 from training.dataset.jsonl import read_jsonl
 from training.dataset.locate import Pictures
 from training.dataset.table import read_table
-from training.dataset.voc import is_voc, read_voc
+from training.dataset.voc import read_voc, voc_files
 from training.errors import DataError, UsageError
 
 FORMATS: tuple[Format, ...] = ("folders", "jsonl", "coco", "voc", "csv")
@@ -86,7 +86,7 @@ def _recognised(folder: Path) -> Mapping[Format, list[Path]]:
     ways: Mapping[Format, Callable[[], Iterator[Path]]] = {
         "jsonl": lambda: folder.glob("*.jsonl"),
         "coco": lambda: filter(is_coco, folder.glob("*.json")),
-        "voc": lambda: filter(is_voc, folder.rglob("*.xml")),
+        "voc": lambda: iter(voc_files(folder.rglob("*.xml"))),
         "csv": lambda: folder.glob("*.csv"),
     }
     try:

@@ -40,6 +40,8 @@ def read_table(path: Path, task: Task | None) -> list[Entry]:
         return [_entry(row[0].strip(), row[column], task) for row in rows]
     except json.JSONDecodeError as exc:
         raise DataError(f"{path}: the labels {exc.doc!r} are no JSON list") from exc
+    except RecursionError as exc:
+        raise DataError(f"{path}: labels are no JSON list, but lists in lists") from exc
 
 
 def _names_picture(cell: str) -> bool:

@@ -1,5 +1,6 @@
 """Pascal VOC: an XML file for each picture."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,12 +11,24 @@ from training.errors import DataError
 ROOT = "annotation"
 
 
-def is_voc(path: Path) -> bool:
-    """Tell whether an XML file is one of Pascal VOC, without raising."""
+def voc_files(paths: Iterable[Path]) -> list[Path]:
+    """Return the XML files of Pascal VOC, sorted; with any, also those that are no whole XML, which reading names.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    kinds = {path: _kind(path) for path in paths}
+    if ROOT not in kinds.values():
+        return []
+    return sorted(path for path, kind in kinds.items() if kind in (ROOT, None))
+
+
+def _kind(path: Path) -> str | None:
+    """Return the name of an XML file's root, None for what is no whole XML."""
     try:
-        return _parsed(path).tag == ROOT
-    except (OSError, ElementTree.ParseError):
-        return False
+        return _parsed(path).tag
+    except ElementTree.ParseError:
+        return None
 
 
 def read_voc(path: Path) -> Entry:

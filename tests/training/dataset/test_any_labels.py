@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from training.dataset.annotations import DETECTION, MULTICLASS, SEGMENTATION
@@ -16,6 +16,8 @@ from training.dataset.table import read_table
 from training.dataset.voc import read_voc
 from training.errors import DataError, UsageError
 
+PATIENT = settings(suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine draws slowly, which says nothing of these."""
 plain = st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.floats(), st.text(max_size=4), st.just("1.5"))
 NAMES = (
     "label topX topY bottomX bottomY isCrowd polygon width height image_url image_details "
@@ -27,6 +29,7 @@ anything = st.recursive(
 )
 
 
+@PATIENT
 @given(st.lists(st.fixed_dictionaries({"image_url": plain, "label": anything, "image_details": anything}), max_size=3))
 def test_any_lines(lines: list[Any]) -> None:
     """JSON of every shape below the keys that are looked for."""
@@ -40,6 +43,7 @@ def test_any_lines(lines: list[Any]) -> None:
 parts = st.lists(st.one_of(anything, st.dictionaries(keys, anything, max_size=8)), max_size=3)
 
 
+@PATIENT
 @given(parts, parts, parts, st.sampled_from((None, MULTICLASS, DETECTION, SEGMENTATION)))
 def test_any_coco(images: list[Any], annotations: list[Any], categories: list[Any], task: Any) -> None:
     """Lists of every shape where images, annotations and categories are looked for."""
@@ -50,6 +54,7 @@ def test_any_coco(images: list[Any], annotations: list[Any], categories: list[An
             read_coco(file, task)
 
 
+@PATIENT
 @given(st.binary(max_size=60), st.sampled_from((b"", b"file,labels\n", b"<annotation>", b"<annotation><size><width>")))
 def test_any_bytes(data: bytes, start: bytes) -> None:
     """Files that are cut off, or something else altogether."""

@@ -2,12 +2,14 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.training.dataset.samples import coco, voc, write_lines, write_pictures
 from training.dataset.annotations import DETECTION, MULTICLASS, MULTILABEL, SEGMENTATION, Box, Outline, Tag
+from training.dataset.inspection import look_at
 from training.dataset.reading import Wishes, read_dataset
 from training.errors import DataError, UsageError
 
@@ -199,6 +201,78 @@ def test_pictures_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) ->
         read_dataset(file)
     chosen = Wishes(pictures=tmp_path / "one")
     assert read_dataset(file, chosen).examples[0].picture.name == "a/1.png"
+
+
+def test_the_very_name_is_never_in_doubt(tmp_path: Path) -> None:
+    """Though another path ends alike; cameras call every picture the same, and thousands are found in seconds."""
+    write_pictures(tmp_path, ["a/1.png", "more/a/1.png"])
+    file = write_lines(tmp_path / "labels.jsonl", [{"image_url": "a/1.png", "label": "x"}])
+    assert read_dataset(file).examples[0].picture.name == "a/1.png"
+    names = [f"shots/{number}/frame.png" for number in range(1000)]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"")
+    write_lines(file, [{"image_url": f"AmlDatastore://store/{name}", "label": "x"} for name in names])
+    began = time.monotonic()
+    assert [example.picture.name for example in read_dataset(file).examples] == names
+    assert time.monotonic() - began < 20
+
+
+def test_links_that_lead_nowhere_are_not_left_out(tmp_path: Path) -> None:
+    """A disk that is not there takes no pictures from a class unheard."""
+    write_pictures(tmp_path, ["a/1.png", "b/1.png"])
+    (tmp_path / "b/2.png").symlink_to("/not-mounted/2.png")
+    looked = look_at([example.picture for example in read_dataset(tmp_path).examples])
+    assert [seen.fault for seen in looked] == [None, None, "unreadable"]
+
+
+def test_formats_that_nothing_reads_are_told(tmp_path: Path) -> None:
+    """A telephone's pictures in a class folder are not left out unheard, and a label that names one is refused."""
+    write_pictures(tmp_path, ["a/1.png", "b/1.png", "b/3.png"])
+    for name in ("b/2.HEIC", "b/3.HEIC"):
+        (tmp_path / name).write_bytes(b"ftypheic")
+    assert read_dataset(tmp_path).unlisted == ("b/2.HEIC", "b/3.HEIC")
+    file = write_lines(tmp_path / "labels.jsonl", [{"image_url": n, "label": "x"} for n in ("b/2.HEIC", "b/3")])
+    looked = look_at([example.picture for example in read_dataset(file).examples])
+    assert [seen.fault for seen in looked] == ["format", None]
+
+
+def test_xml_that_is_cut_off_is_named(tmp_path: Path) -> None:
+    """Beside whole files of Pascal VOC it is one of them, and its picture is not left out unheard."""
+    write_pictures(tmp_path, ["1.png", "2.png"])
+    (tmp_path / "1.xml").write_text(voc("1.png", [("can", (10, 5, 30, 20))]))
+    (tmp_path / "2.xml").write_text(voc("2.png", [("can", (10, 5, 30, 20))])[:50])
+    with pytest.raises(DataError, match=r"2\.xml: cannot be used as a Pascal VOC file"):
+        read_dataset(tmp_path)
+
+
+def test_xml_that_grows_is_refused(tmp_path: Path) -> None:
+    """Entities of entities of entities would be gigabytes."""
+    write_pictures(tmp_path, ["1.png"])
+    names = [f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12)]
+    (tmp_path / "1.xml").write_text(voc("1.png", []))
+    (tmp_path / "2.xml").write_text(
+        f'<!DOCTYPE a [<!ENTITY e0 "growing">{"".join(names)}]><annotation><filename>&e11;</filename></annotation>'
+    )
+    with pytest.raises(DataError, match=r"2\.xml: cannot be used .*amplification"):
+        read_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("labels.jsonl", '{"image_url": "1.png", "label": %s}'),
+        ("labels.json", '{"images": [], "annotations": [], "categories": %s}'),
+        ("labels.csv", '1.png,"%s"'),
+    ],
+)
+def test_lists_in_lists_without_end_are_refused(tmp_path: Path, file: str, text: str) -> None:
+    """In one line that names the file; none is a program's fault."""
+    write_pictures(tmp_path, ["1.png"])
+    (tmp_path / file).write_text(text.replace("%s", "[" * 100_000 + "]" * 100_000))
+    with pytest.raises(DataError, match=file) as caught:
+        read_dataset(tmp_path / file)
+    assert len(str(caught.value)) < 300
 
 
 def test_a_name_as_it_is_written_comes_before_one_without_its_suffix(tmp_path: Path) -> None:
