@@ -112,8 +112,10 @@ class Upload:
         """Return where a picture is in Azure: where it always was, or in the folder that was sent."""
         if not collection.stays(example):
             return f"{pictures.path.rstrip('/') if pictures else ''}/{stored_name(example.picture.name)}"
-        datastore, path = place_of(example.picture.url or "") or ("", "")
-        return self.assets.url(datastore, path)
+        told = example.picture.url or ""
+        datastore, path = place_of(told) or ("", "")
+        whole = told.lower().startswith("azureml://subscriptions/")  # it may be that of another workspace
+        return told if whole else self.assets.url(datastore, path)
 
 
 def _silent(_done: int, _all: int) -> None:
@@ -128,8 +130,9 @@ def upload(collection: Collection, session: Session, to: Destination, told: Told
         DataError: the collection has problems, or a file changed or went away meanwhile.
         AzureError: Azure refuses; what was sent by then stays, and is not sent again.
     """
-    if not NAME.fullmatch(to.name):
-        raise UsageError(f"name {to.name!r}: letters, digits, . _ - only, beginning with a letter or digit")
+    for what, text in (("name", to.name), ("version", to.version or "1"), ("datastore", to.datastore)):
+        if not NAME.fullmatch(text):
+            raise UsageError(f"{what} {text!r}: letters, digits, . _ - only, beginning with a letter or digit")
     if collection.problems:
         raise DataError("the collection has problems; nothing was sent")
     before = Sent()

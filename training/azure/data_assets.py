@@ -1,9 +1,8 @@
 """Data assets of a workspace: versions that are known again by what they hold."""
 
-import logging
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -100,7 +99,7 @@ class Assets:
             skip_validation=True,
             mltable_schema_url=NO_SCHEMA,
         )
-        with self._session.asking(f"registering the data asset {wanted.name}"), _quiet():
+        with self._session.asking(f"registering the data asset {wanted.name}"):
             return _asset(self._session.client.data.create_or_update(asset), wanted, known=False)
 
     def _versions(self, wanted: Wanted) -> "list[Data]":
@@ -113,18 +112,6 @@ class Assets:
                 return [data.get(wanted.name, wanted.version)]
             return list(data.list(wanted.name))
         return []
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the SDK from telling of the schema that it was not given to fetch."""
-    logger = logging.getLogger("azure.ai.ml.operations._data_operations")
-    before = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 def _asset(found: "Data", wanted: Wanted, *, known: bool) -> Asset:

@@ -1,13 +1,15 @@
 """Brings many small files into a datastore: several at once, only those that are not there yet."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 from edge.azureml.containers import Container
 from training.azure.session import Session
+from training.azure.unwaited import begin
 from training.errors import AzureUnavailableError
 
 WORKERS = 8
@@ -75,19 +77,20 @@ def send(container: Container, folder: str, files: Sequence[ToSend], told: Told 
 
 def _ended(container: Container, todo: Sequence[ToSend], sent: Callable[[int], object]) -> Iterator[None]:
     """Send; yield after each file. ``sent`` hears of its size, from several threads."""
-    with ThreadPoolExecutor(WORKERS, "send") as workers:
-        waiting = iter(todo)
-        running: set[Future[None]] = {
-            workers.submit(_send, container, file, sent) for file in islice(waiting, 2 * WORKERS)
-        }
-        try:
-            while running:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                yield from (ended.result() for ended in done)
-                running |= {workers.submit(_send, container, file, sent) for file in islice(waiting, len(done))}
-        except BaseException:
-            workers.shutdown(wait=False, cancel_futures=True)
-            raise
+    waiting = iter(todo)
+
+    def begun(count: int) -> set[Future[None]]:
+        return {begin(partial(_send, container, file, sent), "send") for file in islice(waiting, count)}
+
+    running = begun(WORKERS)
+    try:
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from (ended.result() for ended in done)
+            running |= begun(len(done))
+    except Exception:
+        wait(running)  # whoever interrupts does not wait: each file is there whole or not at all
+        raise
 
 
 def _send(container: Container, file: ToSend, sent: Callable[[int], object]) -> None:

@@ -1,6 +1,9 @@
 """A collection becomes data assets: what is sent, what is registered, what happens when Azure does not play along."""
 
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from edge.azureml.place import Workspace
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACE_PATH
 from tests.azure.routes.storage import lead_through
 from tests.azure.standin import Cloud
+from tests.mosquitto import until
 from tests.training.dataset.samples import picture_bytes, write_lines
 from training.azure.data import Destination, upload
 from training.azure.session import Session
@@ -293,6 +297,39 @@ def test_pictures_that_lie_in_azure_are_used_there(azure: Cloud, session: Sessio
     root = BASE.replace("workspaceblobstore", "labelled")
     assert places == {f"{root}/line 1/{n}.png" for n in range(20)}
     assert set(bodies(azure)) == {f"{name}-train/1", f"{name}-validation/1"}
+
+
+def test_pictures_of_another_workspace_stay_there(azure: Cloud, session: Session, tmp_path: Path, name: str) -> None:
+    """Labels that name a place as a whole mean that one, not a datastore of the same name here."""
+    there = BASE.replace(WORKSPACE, "elsewhere")
+    size = {"format": "png", "width": 40, "height": 20}
+    told = [{"image_url": f"{there}/{n}.png", "image_details": size, "label": "ab"[n % 2]} for n in range(20)]
+    done = upload(collect(write_lines(tmp_path / "export.jsonl", told), in_place=True), session, Destination(name))
+    written = [line for asset in done.tables.values() for line in lines(azure, asset.path)]
+    assert {line["image_url"] for line in written} == {line["image_url"] for line in told}
+
+
+@pytest.mark.parametrize("changes", [{"version": "../../x"}, {"datastore": "../x"}, {"datastore": ""}])
+def test_what_is_no_name_sends_nothing(azure: Cloud, session: Session, pictures: Path, changes: dict[str, str]) -> None:
+    """It would be a path to something else, which is noticed when all is sent."""
+    with pytest.raises(UsageError, match="letters, digits"):
+        upload(collect(pictures), session, Destination("right", **changes))
+    assert azure.wire.exchanges == ()
+
+
+def test_an_interrupt_waits_for_no_silent_storage(azure: Cloud, pictures: Path, name: str) -> None:
+    """Files under way may be waited for minutes; whoever interrupts has the terminal back."""
+    lead_through(azure, "workspaceblobstore")
+    silence = azure.wire.break_(r"PUT /storage/", hang_s=60, times=8)
+    place = ["--subscription", SUBSCRIPTION, "--resource-group", RESOURCE_GROUP, "--workspace", WORKSPACE]
+    who = ["--credential", "managed-identity", "--cloud", str(azure.cloud_file(pictures.parent))]
+    words = [sys.executable, "-m", "training.cli", "data", "upload", str(pictures), "--name", name, *place, *who]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        until(lambda: silence.times == 0, within_s=20, what="eight files under way")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert bodies(azure) == {}
 
 
 def test_names_that_mean_something_in_a_url_are_replaced(
