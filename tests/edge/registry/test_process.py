@@ -86,11 +86,11 @@ def test_an_end_without_an_answer_is_explained(script: Script, steps: list[tuple
 
 def test_an_end_is_seen_whoever_holds_its_pipes(script: Script) -> None:
     """A process that it started may live a little longer, with the same standard error."""
-    script.does(("leave child", 3), ("err", "and this is why\n"), ("exit", 3))
+    script.does(("leave child", 15), ("err", "and this is why\n"), ("exit", 3))
     began = time.monotonic()
     with pytest.raises(RegistryError, match="exit code 3 and no answer: and this is why"):
         process_of(script)(INQUIRY)
-    assert time.monotonic() - began < 2.9
+    assert time.monotonic() - began < 14
     until(lambda: not [c for c in psutil.Process().children(recursive=True) if c.name() == "sleep"])
 
 
@@ -112,9 +112,9 @@ def test_silence_is_a_hang(script: Script) -> None:
 
 def test_slow_progress_is_none(script: Script) -> None:
     """However long it takes altogether."""
-    step = [("out", message_line(Progress()).decode()), ("sleep", 0.4)]
+    step = [("out", message_line(Progress()).decode()), ("sleep", 1.0)]
     script.does(*(step * 4), ("out", message_line(FOUND).decode()))
-    assert process_of(script, start_s=0.9)(INQUIRY) == FOUND
+    assert process_of(script, start_s=3.4)(INQUIRY) == FOUND
 
 
 def test_an_interrupted_question_ends_at_once(script: Script) -> None:
