@@ -9,7 +9,7 @@ from training.azure.session import Session, lacks_workspace
 from training.errors import AzureError, UsageError
 
 if TYPE_CHECKING:
-    from azure.ai.ml.entities import AmlCompute
+    from azure.ai.ml.entities import AmlCompute, IdentityConfiguration
     from azure.core.polling import LROPoller
 
 Outcome = Literal["made", "changed", "as wished"]
@@ -30,6 +30,8 @@ NOT_NVIDIA = re.compile(r"mi\d+x|v620|nv\d+a?s_v4", re.IGNORECASE)
 class Wish:
     """A cluster as it shall be: ``low_nodes`` to ``high_nodes`` nodes of a ``size``, given back after ``idle_s`` s.
 
+    With ``identity`` it has one, so that what runs there can sign in; without, it keeps what it has.
+
     Raises:
         UsageError: the name or the numbers cannot be.
     """
@@ -40,6 +42,7 @@ class Wish:
     high_nodes: int = 4
     idle_s: int = 1200
     low_priority: bool = False
+    identity: bool = False
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -70,6 +73,10 @@ class Compute:
     idle_s: int | None = None
     low_priority: bool | None = None
     error: str | None = None
+    identity: str | None = None
+    """What kind of identity it has, as ``system_assigned``."""
+    object_id: str | None = None
+    """Who the identity is that Azure made for it: roles are given to this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +117,8 @@ def differences(wish: Wish, there: Compute) -> tuple[str, ...]:
         ("max", there.high_nodes, wish.high_nodes),
         ("idle", there.idle_s, wish.idle_s),
     )
-    return tuple(f"{name} {before} to {after}" for name, before, after in pairs if before != after)
+    changed = [f"{name} {before} to {after}" for name, before, after in pairs if before != after]
+    return (*changed, *(["an identity of its own"] if wish.identity and there.identity is None else []))
 
 
 def computes(session: Session) -> list[Compute]:
@@ -149,6 +157,8 @@ def ensure(session: Session, wish: Wish, hear: Callable[[str], object], *, limit
         there.network_settings = None  # the SDK stumbles over what it read itself where there is no subnet
     there.min_instances, there.max_instances = wish.low_nodes, wish.high_nodes
     there.idle_time_before_scale_down = wish.idle_s
+    if wish.identity and before.identity is None:
+        there.identity = _own_identity()
     return Ensured("changed", _put(session, wish, there, hear, limit_s), changes)
 
 
@@ -176,7 +186,14 @@ def _new(wish: Wish) -> "AmlCompute":
         idle_time_before_scale_down=wish.idle_s,
         tier=wish.tier,
         ssh_public_access_enabled=False,
+        identity=_own_identity() if wish.identity else None,
     )
+
+
+def _own_identity() -> "IdentityConfiguration":
+    from azure.ai.ml.entities import IdentityConfiguration  # noqa: PLC0415 - the SDK is loaded when it is used
+
+    return IdentityConfiguration(type="system_assigned")
 
 
 def _put(session: Session, wish: Wish, entity: "AmlCompute", hear: Callable[[str], object], limit_s: float) -> Compute:
@@ -207,6 +224,9 @@ def _compute(entity: Any) -> Compute:
     state = getattr(entity.provisioning_state, "value", entity.provisioning_state)
     found = Compute(str(entity.name), kind, str(state), getattr(entity, "size", None))
     found = replace(found, error=entity.provisioning_errors)
+    identity = getattr(entity, "identity", None)
+    if identity is not None and str(identity.type).lower() != "none":
+        found = replace(found, identity=str(identity.type), object_id=identity.principal_id)
     if kind != CLUSTER:
         return found
     idle = entity.idle_time_before_scale_down

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.azure.arm import SUBSCRIPTION, WORKSPACE_PATH, ArmError, Body
+from tests.azure.arm import SUBSCRIPTION, TENANT, WORKSPACE_PATH, ArmError, Body
 from tests.azure.routes.paths import WS
 from tests.azure.standin import Cloud, answering, json_of
 
@@ -16,6 +16,8 @@ OPERATIONS = (
     f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.MachineLearningServices/locations/westeurope/computeOps"
 )
 SOON = {"Retry-After": "1"}
+PRINCIPAL = "00000000-0000-0000-0000-0000000000c1"
+"""Who every identity is that the service makes for a cluster."""
 """The SDK asks again after 30 s unless both the first and the next answer carry this."""
 
 
@@ -42,6 +44,14 @@ def cluster(size: str = "Standard_NC4as_T4_v3", low: int = 0, high: int = 4, idl
     return {"vmSize": size, "scaleSettings": scale, "osType": "Linux", "remoteLoginPortPublicAccess": "Disabled"}
 
 
+def _around(body: Body) -> dict[str, Any]:
+    """Return what stands around a compute's properties; an identity that the service makes has an object."""
+    around = {key: body[key] for key in ("location", "tags", "identity") if body.get(key)}
+    if "SystemAssigned" in around.get("identity", {}).get("type", ""):
+        around["identity"] = {**around["identity"], "principalId": PRINCIPAL, "tenantId": TENANT}
+    return around
+
+
 def routes(cloud: Cloud) -> list[Route]:
     """Return them.
 
@@ -59,8 +69,7 @@ def routes(cloud: Cloud) -> list[Route]:
         body, path = json_of(request), request.url.path
         if "location" not in body:
             raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
-        top = {key: body[key] for key in ("location", "tags", "identity") if body.get(key)}
-        made = cloud.resources.put(path, kept(body["properties"], "Creating"), **top)
+        made = cloud.resources.put(path, kept(body["properties"], "Creating"), **_around(body))
         operation = f"{OPERATIONS}/{uuid4()}"
         cloud.notes[operation] = path
         return JSONResponse(made, 201, {"Azure-AsyncOperation": f"{cloud.url}{operation}?api-version=x", **SOON})

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import Any
 
 import click
 from rich.console import Console
@@ -32,10 +33,17 @@ def compute() -> None:
 @compute.command(short_help="Make the cluster NAME, or change what differs.")
 @click.argument("name")
 @click.option("--size", required=True, metavar="SIZE", help="Size of the machines, as Standard_NC4as_T4_v3.")
-@click.option("--min", "low", type=click.IntRange(0), default=0, show_default=True, help="Nodes that always stay.")
-@click.option("--max", "high", type=click.IntRange(1), default=4, show_default=True, help="Nodes at most.")
 @click.option(
-    "--idle", type=click.IntRange(1), default=1200, show_default=True, help="Seconds that a node without work stays."
+    "--min", "low_nodes", type=click.IntRange(0), default=0, show_default=True, help="Nodes that always stay."
+)
+@click.option("--max", "high_nodes", type=click.IntRange(1), default=4, show_default=True, help="Nodes at most.")
+@click.option(
+    "--idle",
+    "idle_s",
+    type=click.IntRange(1),
+    default=1200,
+    show_default=True,
+    help="Seconds that a node without work stays.",
 )
 @click.option(
     "--priority",
@@ -44,16 +52,15 @@ def compute() -> None:
     show_default=True,
     help="Low is cheaper, and may be taken away while it works.",
 )
+@click.option("--identity", is_flag=True, help="Let what runs there sign in by itself, as a pipeline's steps.")
 @session_options
 @json_option
-def ensure(
-    session: Session, name: str, *, size: str, low: int, high: int, idle: int, priority: str, as_json: bool
-) -> None:
+def ensure(session: Session, name: str, *, size: str, priority: str, as_json: bool, **wished: Any) -> None:
     """Make the cluster NAME, change what differs, or say that it is as wished.
 
     Size and priority of a cluster never change in Azure.
     """
-    wish = Wish(name, size, low, high, idle, priority == "low")
+    wish = Wish(name, size, low_priority=priority == "low", **wished)
     warning = clusters.gpu_warning(size)
     if warning:
         click.echo(f"warning: {warning}", err=True)
@@ -99,6 +106,7 @@ def show(session: Session, name: str, *, as_json: bool) -> None:
         "nodes": _nodes(found) or None,
         "idle": None if found.idle_s is None else f"{found.idle_s} s",
         "priority": _priority(found) or None,
+        "identity": found.identity and " ".join(filter(None, [found.identity, found.object_id])),
     }
     for key, value in rows.items():
         if value is not None:
@@ -131,7 +139,8 @@ def _said(ensured: Ensured) -> str:
     one = ensured.compute
     how = f"{ensured.outcome}: {', '.join(ensured.changes)}" if ensured.changes else ensured.outcome
     told = f"{one.size}, {_nodes(one)} nodes, {_priority(one)}, each kept for {one.idle_s} s without work"
-    return f"cluster {one.name} is {how}\n{told}"
+    who = f"\nits identity, which needs roles: {one.object_id}" if one.object_id else ""
+    return f"cluster {one.name} is {how}\n{told}{who}"
 
 
 def _table(found: list[Compute]) -> Table:

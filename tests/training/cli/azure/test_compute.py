@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.azure.commands import run
-from tests.azure.routes.computes import cluster, make_compute
+from tests.azure.routes.computes import PRINCIPAL, cluster, make_compute
 from tests.azure.standin import Cloud
 from training.cli import main
 
@@ -61,6 +61,20 @@ def test_what_differs_is_changed_and_the_rest_stays(azure: Cloud, tmp_path: Path
     assert sent["tags"] == {"cost": "line 3"}
     assert sent["properties"]["properties"]["vmSize"] == SIZE
     assert sent["properties"]["properties"]["scaleSettings"]["maxNodeCount"] == 4
+
+
+def test_a_cluster_gets_an_identity(azure: Cloud, tmp_path: Path) -> None:
+    """A new one, and one that is there without; whoever gives it roles reads who it is. It is never taken away."""
+    make_compute(azure, "old", **cluster())
+    for name, said in (("new", "cluster new is made\n"), ("old", "cluster old is changed: an identity of its own\n")):
+        made = run(azure, tmp_path, "compute", "ensure", name, *WISHED, "--identity")
+        assert made.stdout.startswith(said)
+        assert made.stdout.endswith(f"\nits identity, which needs roles: {PRINCIPAL}\n")
+        (sent,) = azure.wire.bodies("PUT", f"/computes/{name}")
+        assert sent["identity"]["type"] == "SystemAssigned"
+        assert "is as wished" in run(azure, tmp_path, "compute", "ensure", name, *WISHED, "--identity").stdout
+        assert "is as wished" in run(azure, tmp_path, "compute", "ensure", name, *WISHED).stdout
+    assert f"system_assigned {PRINCIPAL}" in run(azure, tmp_path, "compute", "show", "new").stdout
 
 
 def test_low_priority_is_asked_for_and_a_size_without_gpu_warned_about(azure: Cloud, tmp_path: Path) -> None:
