@@ -13,8 +13,8 @@ from edge.azureml.stores import Folder, Stores
 from edge.azureml.trace import Tracer
 from edge.azureml.trouble import AzureFaultError
 from edge.azureml.versions import CUSTOM, MLFLOW, Version, asked_for, one_registered, registered
-from edge.bundle import BUNDLE_SCHEMA, MANIFEST, is_name
-from edge.errors import ModelError, ModelInvalidError, RegistryError, StoreError
+from edge.bundle import BUNDLE_SCHEMA, CLASSIFICATION_TASKS, MANIFEST, is_name
+from edge.errors import ModelError, ModelInvalidError, ModelUnsupportedError, RegistryError, StoreError
 from edge.ports import Candidate, Survey
 from edge.registry.inquiry import Inquiry
 
@@ -126,10 +126,16 @@ _ONLY_NEWEST = "it is no bundle, and one is made of the newest version only; pin
 
 
 def _tagged(found: Mapping[str, str]) -> str:
-    """Return the digest that a version's tags tell. Raises ModelInvalidError for tags of another making."""
+    """Return the digest that a version's tags tell.
+
+    Raises ModelInvalidError for tags of another making, ModelUnsupportedError for a task that the edge does not run.
+    """
     schema = found.get(tags.SCHEMA, BUNDLE_SCHEMA)
     if schema != BUNDLE_SCHEMA:
         raise ModelInvalidError(f"it is of the schema {schema}, which this version does not know: update automl-edge")
+    task = found.get(tags.TASK, "")
+    if task and task not in CLASSIFICATION_TASKS:  # each start of a device would download it to find that out
+        raise ModelUnsupportedError(f"it is for {task}; this version runs {' and '.join(CLASSIFICATION_TASKS)}")
     digest = found[tags.MANIFEST_SHA256]
     if not SHA256.fullmatch(digest):
         raise ModelInvalidError(f"its tag {tags.MANIFEST_SHA256} is no SHA-256 in hex: register the bundle again")

@@ -138,6 +138,7 @@ def test_a_folder_that_is_no_bundle_is_refused(
         ({"modelUri": "https://example.com/model"}, "which is in no datastore"),
         ({"tags": {MANIFEST_SHA256: "abc"}}, "no SHA-256"),
         ({"tags": {MANIFEST_SHA256: "0" * 64, "bundle_schema": "automl-edge/bundle/9"}}, "update automl-edge"),
+        ({"tags": {MANIFEST_SHA256: "0" * 64, "task": "image-object-detection"}}, "it is for image-object-detection"),
     ],
 )
 def test_a_version_of_another_kind_is_refused(
