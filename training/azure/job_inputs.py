@@ -19,7 +19,7 @@ from training.errors import UsageError
 
 VERSION_LENGTH = 16
 """How much of the SHA-256 of a local table becomes its version."""
-PLACES = re.compile(r"[a-z][a-z0-9+.-]*://|azureml:")
+PLACES = re.compile(r"(?!file:)[a-z][a-z0-9+.-]*://|azureml:", re.IGNORECASE)
 """How a picture's place begins that Azure can reach."""
 
 

@@ -133,6 +133,7 @@ def test_a_local_table_becomes_an_asset_once(azure: Cloud, session: Session, ord
     ("lines", "said"),
     [
         ('{"image_url": "./a.jpg", "label": "dent"}\n', "the picture ./a.jpg is not in Azure; upload it with"),
+        ('{"image_url": "file:///a.jpg", "label": "dent"}\n', "the picture file:///a.jpg is not in Azure"),
         ('{"label": "dent"}\n', "each line is a JSON object with an image_url"),
         ("dent\n", "each line is a JSON object with an image_url"),
         ("", "needs a file MLTable and a .jsonl file with at least one picture"),
@@ -143,6 +144,13 @@ def test_a_local_table_that_azure_could_not_read(order: Any, tmp_path: Path, lin
     write_table(tmp_path / "train", lines)
     with pytest.raises(UsageError, match=said):
         order(training_data="train")
+
+
+@pytest.mark.parametrize("place", ["azureml://datastores/x/paths/a.jpg", "https://x/a.jpg", "AmlDatastore://x/a.jpg"])
+def test_a_local_table_of_pictures_in_azure(order: Any, tmp_path: Path, place: str) -> None:
+    """By any of the forms that AutoML has known."""
+    write_table(tmp_path / "train", f'{{"image_url": "{place}", "label": "dent"}}\n')
+    assert order(training_data="train").training.table.pictures == 1
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
