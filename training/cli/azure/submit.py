@@ -45,7 +45,7 @@ def submit(
         return
     job = submit_order(session, order, told=_say_name)
     if as_json:
-        click.echo(json.dumps(job.as_json(), indent=2))
+        click.echo(json.dumps(job.as_json(), indent=None if watch else 2))  # a line, before those of watch
     else:
         _show(order.job, job)
     if watch:

@@ -57,6 +57,15 @@ def test_a_job_is_followed(azure: Cloud, tmp_path: Path) -> None:
     assert "out of memory" in result.stdout
 
 
+def test_a_job_is_followed_by_a_program(azure: Cloud, tmp_path: Path) -> None:
+    """Each line is JSON, the first one the job that was submitted."""
+    furnish_jobs(azure)
+    azure.notes["on_submit"] = lambda name: finish(azure, name, artifacts={})
+    result = run(azure, tmp_path, "submit", write_job(tmp_path, job(name="run_1")), "--watch", "--json")
+    first, *others = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (result.exit_code, first["name"], others[-1]["exit_code"]) == (0, "run_1", 0)
+
+
 def test_a_name_given_twice_is_refused(azure: Cloud, tmp_path: Path) -> None:
     """With what to do."""
     furnish_jobs(azure)
