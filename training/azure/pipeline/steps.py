@@ -13,12 +13,13 @@ from edge.azureml.survey import fetch as fetch_version
 from edge.azureml.survey import survey
 from edge.bundle import Bundle, open_bundle
 from edge.errors import InputError
+from edge.ports import Candidate
 from edge.proof import load_and_prove
 from edge.registry.files import copy_bundle
 from edge.registry.inquiry import Azure, Inquiry
 from training.azure.fetch import Wish, fetch
 from training.azure.pipeline.verdict import Evaluation, Judged, Verdict, decide, parse_evaluation
-from training.azure.register import Order, register
+from training.azure.register import Order, digest_as, register
 from training.azure.session import Session
 from training.dataset.annotations import MULTICLASS, Example, Tag
 from training.dataset.collection import collect
@@ -153,18 +154,33 @@ def _few_of_each(records: Sequence[Record]) -> Iterator[Record]:
 def _incumbent(session: Session, model: str, scratch: Path) -> Bundle | None:
     """Return the newest registered version that is a bundle; None where there is none."""
     cache, into = scratch / "cache", scratch / "incumbent"
-    cache.mkdir()
+    newest = _newest(session, model, cache)
+    if newest is None:
+        return None
     into.mkdir()
-    with session.asking(f"looking for the registered versions of {model}"):
-        found = survey(session.connection, Inquiry("survey", QUIET, model, str(cache)), lambda _: None)
-        if not found.candidates:
-            return None
-        newest = found.candidates[0]
-        wanted = Inquiry(
-            "fetch", QUIET, model, str(cache), version=newest.version, digest=newest.digest, into=str(into)
-        )
+    wanted = Inquiry("fetch", QUIET, model, str(cache), version=newest.version, digest=newest.digest, into=str(into))
+    with session.asking(f"downloading {model}:{newest.version}"):
         fetch_version(session.connection, wanted, lambda _: None)
     return open_bundle(into)
+
+
+def _newest(session: Session, model: str, cache: Path) -> Candidate | None:
+    cache.mkdir()
+    with session.asking(f"looking for the registered versions of {model}"):
+        found = survey(session.connection, Inquiry("survey", QUIET, model, str(cache)), lambda _: None)
+    return next(iter(found.candidates), None)
+
+
+def _came_between(session: Session, evaluation: Evaluation, bundle: Bundle, scratch: Path) -> str | None:
+    """Return the version that was registered since, by another pipeline: nobody knows which of the two is better.
+
+    This very bundle is none: the step may have been started again.
+    """
+    newest = _newest(session, bundle.manifest.name, scratch / "cache")
+    before = evaluation.incumbent.version if evaluation.incumbent else None
+    if newest is None or newest.version == before or newest.digest == digest_as(bundle.manifest, newest.version):
+        return None
+    return f"{bundle.manifest.name}:{newest.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +210,11 @@ def register_if_better(
     bundle = open_bundle(judged / BUNDLE)
     with _own_folder() as scratch:
         ours = scratch / BUNDLE  # its copy under the next version is made beside it
+        other = _came_between(session, evaluation, bundle, scratch)
+        if other:
+            return Verdict(
+                False, f"{other} was registered meanwhile, and was not judged beside this one; start anew"
+            ), None
         ours.mkdir()
         copy_bundle(bundle.folder, ours, digest=bundle.digest)
         order = Order(folder=ours, version="auto", tags=marks.tags, stage=marks.stage, properties=figures)

@@ -111,6 +111,20 @@ def test_the_first_model_is_registered_and_one_no_better_is_not(
     assert not azure.resources.has(f"{WORKSPACE_PATH}/models/colours/versions/2")
 
 
+def test_of_two_pipelines_at_once_one_registers(
+    azure: Cloud, step: Step, pictures: Path, tables: Path, best: Path, tmp_path: Path
+) -> None:
+    """The other's model was not judged beside it; the same step may run again."""
+    asked = ["--min-gain", 0, "--min-accuracy", 0.5]
+    for judged in ("one", "two"):
+        evaluated(step, pictures, tables, best, tmp_path / judged)
+    for _ in range(2):
+        assert step("register", "--judged", tmp_path / "one", *asked).startswith("registered as colours:1: ")
+    said = step("register", "--judged", tmp_path / "two", *asked)
+    assert said.startswith("not registered: colours:1 was registered meanwhile")
+    assert not azure.resources.has(f"{WORKSPACE_PATH}/models/colours/versions/2")
+
+
 def test_a_registered_model_gets_none_right_of_a_class_that_came_later(
     azure: Cloud, step: Step, pictures: Path, tables: Path, best: Path, tmp_path: Path
 ) -> None:
