@@ -4,6 +4,7 @@ The version gets it first, the others lose it then: there is no moment at which 
 a version only if nobody else did, so each change is looked at afterwards, and so is the whole at the end.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from training.azure.registered import ModelVersions, Registered
 from training.azure.session import Session
 from training.errors import AzureError, UsageError
 
+SETTLING_S = (0.0, 1.0, 3.0)
+"""When it is looked where the mark is: what was just written may be missing from Azure's lists for a moment."""
 LOWEST = "Development"
 """The stage that Azure gives a version that has none, and so that of one that lost its own."""
 
@@ -102,9 +105,10 @@ def promote(session: Session, name: str, version: str, mark: Mark, *, keep_other
     for other in () if keep_others else [one for one in holders if one != version]:
         _change(versions, name, other, mark, given=False)
         changed.append(other)
-    now = versions.all(name)
+    expected = {version, *(holders if keep_others else ())}
+    now = _settled(versions, name, version, mark, expected)
     after = tuple(one.version for one in now if mark.on(one))
-    _check_outcome(name, version, mark, now, expected={version, *(holders if keep_others else ())})
+    _check_outcome(name, version, mark, now, expected)
     one = next(one for one in now if one.version == version)
     return Promotion(mark, one, tuple(holders), after, tuple(changed))
 
@@ -131,11 +135,27 @@ def _change(versions: ModelVersions, name: str, version: str, mark: Mark, *, giv
         )
 
 
+def _settled(versions: ModelVersions, name: str, version: str, mark: Mark, expected: set[str]) -> Sequence[Registered]:
+    """Return all versions, as soon as the mark shows where it was put, else as they are after a while."""
+    now: Sequence[Registered] = ()
+    for wait_s in SETTLING_S:
+        time.sleep(wait_s)
+        now = versions.all(name)
+        if _is_put(version, mark, now, expected):
+            break
+    return now
+
+
+def _is_put(version: str, mark: Mark, now: Sequence[Registered], expected: set[str]) -> bool:
+    found = {one.version for one in now if mark.on(one)}
+    return version in found and found <= expected
+
+
 def _check_outcome(name: str, version: str, mark: Mark, now: Sequence[Registered], expected: set[str]) -> None:
     """Raise AzureError where the mark is not where it was put: somebody else promoted meanwhile."""
-    found = {one.version: one for one in now if mark.on(one)}
-    if version in found and found.keys() <= expected:
+    if _is_put(version, mark, now, expected):
         return
+    found = {one.version: one for one in now if mark.on(one)}
     strangers = [one for key, one in found.items() if key not in expected]
     who = strangers[0].changed_by if strangers else next((o.changed_by for o in now if o.version == version), "")
     raise AzureError(

@@ -143,6 +143,22 @@ def test_somebody_else_promotes_at_the_same_moment(azure: Cloud, session: Sessio
         promote(session, "parts", "2", PRODUCTION)
 
 
+def test_a_list_that_lags_behind_is_looked_at_again(azure: Cloud, session: Session) -> None:
+    """Azure's lists may lack for a moment what was just written: that is nobody's doing."""
+    put(azure, "1")
+    below, lists = azure.resources.below, []
+
+    def lagging(path: str) -> Any:
+        lists.append(path)
+        found = below(path)
+        stale = [{**one, "properties": {**one["properties"], "stage": "Development"}} for one in found]
+        return stale if len(lists) == 2 else found
+
+    azure.resources.below = lagging  # type: ignore[method-assign] # a list behind the versions themselves
+    assert promote(session, "parts", "1", PRODUCTION).after == ("1",)
+    assert len(lists) == 3
+
+
 def test_somebody_else_writes_over_it(azure: Cloud, session: Session) -> None:
     """What was put does not stay: the change is looked at afterwards."""
     put(azure, "1")
