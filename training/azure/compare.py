@@ -10,7 +10,7 @@ from training.azure.invoke import Answer
 from training.azure.orientation import UPRIGHT, orientation_of
 from training.azure.scoring import AnswerError, Prediction
 from training.dataset.folders import read_bytes
-from training.errors import DataError, UsageError
+from training.errors import AzureUnavailableError, DataError, UsageError
 
 MULTILABEL_THRESHOLD = 0.5
 
@@ -111,13 +111,20 @@ def _chosen(probs: Mapping[str, float], *, multilabel: bool) -> frozenset[str]:
 
 
 def compare(answers: Iterator[Answer], edge: EdgeSide, tolerance: float) -> Iterator[Compared]:
-    """Yield each picture with what both sides say; reasons are looked for where they differ by more than that."""
-    for answer in answers:
+    """Yield each picture with what both sides say; reasons are looked for where they differ by more than that.
+
+    Raises AzureUnavailableError where the edge does not answer for the first; later that is told of the picture.
+    """
+    for number, answer in enumerate(answers):
         try:
             picture = read_bytes(answer.picture)
             found: Prediction | None = edge.predict(picture)
             wrong = None
         except (AnswerError, DataError) as error:
+            found, wrong = None, str(error)
+        except AzureUnavailableError as error:
+            if number == 0:
+                raise
             found, wrong = None, str(error)
         if answer.prediction is None or found is None:
             problem = "; ".join(text for text in (answer.error, wrong) if text)

@@ -82,7 +82,7 @@ def collection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         wishes = Wishes(given.pop("task"), given.pop("written"), given.pop("labels"), given.pop("pictures"))
         shares = Shares(given.pop("validation_share"), given.pop("test_share"), given.pop("seed"))
         folder, in_place = given.pop("folder"), given.pop("in_place")
-        if shares.validation + shares.test >= 1:
+        if not shares.validation + shares.test < 1:  # "nan" is below nothing
             raise UsageError("--validation-share and --test-share leave nothing to train on; together they are below 1")
 
         def collected(shown: Bars) -> Collection:

@@ -77,7 +77,7 @@ def collect(
     Raises:
         DataError, UsageError: it cannot be read, see :func:`training.dataset.reading.read_dataset`.
     """
-    if shares.validation + shares.test >= 1:
+    if not shares.validation + shares.test < 1:  # no number is below it, either
         raise DataError("nothing would be left to train on: the shares of validation and test are below 1 together")
     dataset = read_dataset(folder, wishes)
     pictures = [example.picture for example in dataset.examples]

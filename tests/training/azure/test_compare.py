@@ -13,7 +13,7 @@ from training.azure.compare import Compared, Distance, compare, distance, explai
 from training.azure.edge_side import EdgeBundle
 from training.azure.invoke import Answer
 from training.azure.scoring import AnswerError, Prediction
-from training.errors import UsageError
+from training.errors import AzureUnavailableError, UsageError
 
 
 def said(selected: list[str] | None = None, **probs: float) -> Prediction:
@@ -92,6 +92,30 @@ def test_each_picture_is_asked_of_both(tmp_path: Path) -> None:
     assert "cannot be read" in str(gone.problem)
     [refused] = compare(iter(answers[:1]), Edge(), 0.2)
     assert refused.problem == "the edge cannot use the picture: 5 bytes"
+
+
+def test_an_edge_that_goes_takes_no_answers_along(tmp_path: Path) -> None:
+    """Silence ends it at the first picture; later it is told of each, and what was compared is kept."""
+    file = tmp_path / "a.png"
+    file.write_bytes(b"12345")
+
+    class Gone(Edge):
+        left = 1
+
+        def predict(self, picture: bytes) -> Prediction:
+            self.left -= 1
+            if self.left < 0:
+                raise AzureUnavailableError("http://press-1:8080 does not answer")
+            return super().predict(picture)
+
+    answers = [Answer(file, said(a=1.0))] * 3
+    compared = list(compare(iter(answers), Gone(said(a=1.0)), 0.2))
+    assert [one.problem for one in compared] == [None, *["http://press-1:8080 does not answer"] * 2]
+    assert [one.beyond(0.2) for one in compared] == [False, True, True]
+    silent = Gone(said(a=1.0))
+    silent.left = 0
+    with pytest.raises(AzureUnavailableError):
+        list(compare(iter(answers), silent, 0.2))
 
 
 def test_a_reason_is_what_makes_the_edge_say_the_same() -> None:

@@ -82,6 +82,7 @@ def test_check_prints_json(pictures: Path) -> None:
         (("{tmp}/empty",), 1, "no labelled pictures; expected one folder a class"),
         (("{pictures}", "--validation-share", "0.6", "--test-share", "0.4"), 2, "nothing to train on"),
         (("{pictures}", "--validation-share", "1"), 2, "not in the range"),
+        (("{pictures}", "--validation-share", "nan"), 2, "nothing to train on"),
         (("{pictures}", "--task", "image-object-detection"), 2, "needs a labels' file"),
         (("{pictures}", "--format", "coco"), 1, "name it with --labels"),
     ],

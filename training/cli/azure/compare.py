@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -57,12 +58,9 @@ def compare(session: Session, endpoint: str, pictures: tuple[Path, ...], *, as_j
 
     Ends with 1 where one is larger than --tolerance, or where only one side has an answer; tells why where it can.
     """
-    if bool(asked["url"]) == bool(asked["bundle"]):
-        raise UsageError("the edge is what? pass --edge URL of a running daemon, or --bundle DIR")
-    if asked["plot"] and asked["plot"].suffix not in (".png", ".svg"):
-        raise UsageError(f"--plot {asked['plot']}: must end in .png or .svg")
-    found = find_pictures(pictures)
+    _check(asked)
     tolerance: float = asked["tolerance"]
+    found = find_pictures(pictures)
     with _edge(asked) as edge:
         invocation = Invocation(session, endpoint, asked["deployment"])
         compared: list[Compared] = []
@@ -82,6 +80,16 @@ def compare(session: Session, endpoint: str, pictures: tuple[Path, ...], *, as_j
             _show(compared, summary, tolerance, f"{endpoint} and {edge}")
     if summary.beyond:
         raise click.exceptions.Exit(1)
+
+
+def _check(asked: dict[str, Any]) -> None:
+    """Refuse what does not go together."""
+    if bool(asked["url"]) == bool(asked["bundle"]):
+        raise UsageError("the edge is what? pass --edge URL of a running daemon, or --bundle DIR")
+    if asked["plot"] and asked["plot"].suffix not in (".png", ".svg"):
+        raise UsageError(f"--plot {asked['plot']}: must end in .png or .svg")
+    if math.isnan(asked["tolerance"]):
+        raise UsageError("--tolerance nan: must be 0 to 1")
 
 
 @contextmanager

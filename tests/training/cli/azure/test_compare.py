@@ -146,6 +146,7 @@ def test_a_running_daemon_is_the_edge(azure: Cloud, bundle: Path, pictures: Path
         (("--edge", "press-1:8080"), "is no URL of a daemon"),
         (("--bundle", "{tmp}/bundle", "--plot", "x.txt"), "must end in .png or .svg"),
         (("--bundle", "{tmp}/pictures"), "manifest.json"),
+        (("--bundle", "{tmp}/bundle", "--tolerance", "nan"), "must be 0 to 1"),
     ],
 )
 def test_what_cannot_be_compared_is_told(
