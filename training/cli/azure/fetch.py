@@ -19,7 +19,6 @@ FOLDER_TO_MAKE = click.Path(file_okay=False, path_type=Path)
 
 @click.command()
 @click.argument("job")
-@session_options
 @click.option("--model", "--name", "name", required=True, metavar="NAME", help="The model's name.")
 @click.option("--version", metavar="V", help="The model's version; by default the next number in the registry.")
 @click.option("--registry", type=FOLDER_TO_MAKE, metavar="DIR", help="Local registry to put it in.  [default: models]")
@@ -28,6 +27,7 @@ FOLDER_TO_MAKE = click.Path(file_okay=False, path_type=Path)
 @click.option("--batch", type=click.IntRange(1), metavar="N", help="Detection, segmentation: export for N pictures.")
 @click.option("--trial", metavar="T", help="A trial by number or name.  [default: the best one]")
 @json_option
+@session_options
 def fetch(  # noqa: PLR0913 - one parameter an option, as click passes them
     job: str,
     *,

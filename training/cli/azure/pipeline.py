@@ -22,7 +22,6 @@ UNKNOWN = "azureml://datastores/workspaceblobstore/paths/KNOWN-WHEN-SUBMITTED"
 
 @click.command()
 @click.argument("job_file", metavar="JOB.TOML", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@session_options
 @click.option("--pictures", required=True, metavar="ASSET", help="Folder of class folders, as azureml:parts:3.")
 @click.option("--model", required=True, metavar="NAME", help="The model to register versions of.")
 @click.option("--step-compute", required=True, metavar="NAME", help="CPU cluster for the steps around the training.")
@@ -43,6 +42,7 @@ UNKNOWN = "azureml://datastores/workspaceblobstore/paths/KNOWN-WHEN-SUBMITTED"
 )
 @click.option("--dry-run", is_flag=True, help="Print the pipeline and send nothing; Azure is not asked.")
 @json_option
+@session_options
 def pipeline(
     session: Session,
     *,

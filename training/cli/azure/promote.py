@@ -20,12 +20,12 @@ from training.errors import UsageError
 
 @click.command()
 @click.argument("model", metavar="NAME[:VERSION]")
-@place_options
 @click.option("--stage", default="", metavar="S", help="The stage to give, in a workspace: Production.")
 @click.option("--tag", default="", metavar="K=V", help="The tag to give: line=prod.")
 @click.option("--keep-others", is_flag=True, help="Leave the stage or tag on the versions that have it too.")
 @click.option("--list", "listed", is_flag=True, help="Show the versions of NAME with their stages and tags.")
 @json_option
+@place_options
 def promote(
     model: str, *, session: Session, stage: str, tag: str, keep_others: bool, listed: bool, as_json: bool
 ) -> None:

@@ -25,11 +25,11 @@ def tags_of(_context: click.Context, _parameter: click.Parameter, given: tuple[s
 
 @click.command()
 @click.argument("bundle", type=FOLDER)
-@place_options
 @click.option("--version", metavar="V", help="auto: the next free one; else this one.  [default: the manifest's]")
 @click.option("--tag", "tags", multiple=True, metavar="K=V", callback=tags_of, help="A tag of your own; repeatable.")
 @click.option("--stage", default="", metavar="S", help="Stage of the version, in a workspace.")
 @json_option
+@place_options
 def register(
     bundle: Path, *, session: Session, version: str | None, tags: dict[str, str], stage: str, as_json: bool
 ) -> None:
