@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -11,6 +12,8 @@ from tests.azure.arm import ArmError, Body
 from tests.azure.routes.paths import WS
 from tests.azure.standin import Cloud, answering, json_of
 
+PAGE = 30
+"""How many versions one answer holds."""
 Change = Callable[[str, Body], Body]
 """What the service makes of the properties that were put at a path."""
 
@@ -33,6 +36,17 @@ def _asked_for(found: list[Body], query: Mapping[str, str]) -> list[Body]:
     if wanted := query.get("hash"):
         found = [body for body in found if body["properties"].get("properties", {}).get("hash_sha256") == wanted]
     return found[: int(query["$top"])] if "$top" in query else found
+
+
+def _page(cloud: Cloud, request: Request, versions: list[Body]) -> Body:
+    """Return one answer's part of what is asked for, and where the next part is."""
+    query = request.query_params
+    found, begin = _asked_for(versions, query), int(query.get("$skip", 0))
+    answer: Body = {"value": found[begin : begin + PAGE]}
+    if begin + PAGE < len(found):
+        following = urlencode({**query, "$skip": str(begin + PAGE)})
+        answer["nextLink"] = f"{cloud.url}{request.url.path}?{following}"
+    return answer
 
 
 def asset_routes(cloud: Cloud, kind: str, *, accepted: Change = lambda _, properties: properties) -> list[Route]:
@@ -61,7 +75,7 @@ def asset_routes(cloud: Cloud, kind: str, *, accepted: Change = lambda _, proper
         return container(request.url.path)
 
     def versions(request: Request) -> Mapping[str, Any]:
-        return {"value": _asked_for(newest_first(cloud.resources.below(request.url.path)), request.query_params)}
+        return _page(cloud, request, newest_first(cloud.resources.below(request.url.path)))
 
     def get(request: Request) -> Mapping[str, Any]:
         return cloud.resources.get(request.url.path)

@@ -12,6 +12,7 @@ from edge.azureml.tags import MANIFEST_SHA256, SIGNATURE_SHA256
 from edge.bundle import open_bundle
 from edge.registry.inquiry import Failure
 from tests.azure.arm import WORKSPACE_PATH
+from tests.azure.routes.versioned import PAGE
 from tests.azure.standin import Cloud
 from tests.edge.azureml.held import (
     DATASTORE,
@@ -199,3 +200,13 @@ def test_an_old_version_in_a_shut_storage_hides_no_newer_one(azure: Cloud, asker
     failure = asker.ask(asker.inquiry("survey"))
     assert isinstance(failure, Failure)
     assert failure.kind == "denied"
+
+
+def test_a_long_history_is_read_to_its_end(azure: Cloud, asker: Asker, tmp_path: Path) -> None:
+    """Azure gives a list page by page; the version that is promoted may be on the last one."""
+    put_bundle(azure, tmp_path, "1", tags={"line": "a b"}, stage="Production")
+    for number in range(2, 2 * PAGE + 5):
+        put_version(azure, str(number), hour=number, tags={"line": "b"})
+    for asked in ({"tag": "line=a b"}, {"version": "1"}, {"stage": "Production"}):
+        assert [c.version for c in asker.survey(**asked).candidates] == ["1"]
+    assert azure.wire.count("GET", "/models/colours/versions") == 3 + 3 + 1
