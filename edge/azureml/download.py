@@ -27,6 +27,8 @@ WAITS_S = (0.5, 2.0)
 """How long to wait before a piece is asked for again. The daemon, who tries again too, waits longer."""
 MOST_PATIENCE_S = 10.0
 """Where Azure asks for a longer wait, the daemon does the waiting."""
+SPARE_BYTES = 32 << 20
+"""What a download leaves free: results that wait for the broker lie on the same disk."""
 MAX_JSON_BYTES = 4 << 20
 """The most that is read of a manifest: see :mod:`edge.bundle.folder`."""
 
@@ -190,7 +192,7 @@ def _shortfall(path: str, file: StoredFile | None, expected: File) -> str:
 
 
 def check_room(into: Path, needed: int) -> None:
-    """Raise StoreError where a folder's disk has no room for so many bytes."""
+    """Raise StoreError where a folder's disk has no room for so many bytes, with :data:`SPARE_BYTES` to spare."""
     with disk_errors(f"looking at {shown(into)}"):
         free = shutil.disk_usage(into).free
     if needed > free:

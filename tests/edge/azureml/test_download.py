@@ -1,14 +1,16 @@
 """A bundle fetched out of the real Azurite, over the real SDK: whole, or not at all and with the reason."""
 
 import hashlib
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from edge.azureml.containers import CHUNK_BYTES
-from edge.azureml.download import SMALLEST_BYTES, next_piece_bytes
+from edge.azureml.download import SMALLEST_BYTES, check_room, next_piece_bytes
 from edge.bundle import open_bundle
+from edge.errors import StoreError
 from tests.azure.arm import WORKSPACE_PATH
 from tests.azure.blobs import CONTAINER
 from tests.azure.routes.storage import CUT, lead_through
@@ -198,3 +200,10 @@ def test_a_disk_without_room_is_told(azure: Cloud, asker: Asker, tmp_path: Path)
     failure = asker.ask(inquiry)
     assert "StoreError" in repr(failure)
     assert ".partial-" not in repr(failure)  # that name is another one each time, and the reason shall be told once
+
+
+def test_a_download_leaves_room_for_results(tmp_path: Path) -> None:
+    """Those that wait for the broker lie on the same disk: a version that fits exactly would cost them."""
+    check_room(tmp_path, 0)
+    with pytest.raises(StoreError, match="32 MiB kept for results"):
+        check_room(tmp_path, shutil.disk_usage(tmp_path).free - (1 << 20))
