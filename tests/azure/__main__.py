@@ -1,4 +1,6 @@
-"""``python -m tests.azure``: an Azure of one's own on this machine, to walk the line by hand; it ends with Ctrl-C.
+"""``python -m tests.azure``: an Azure of one's own on this machine, to walk the line by hand.
+
+It ends with Ctrl-C or SIGTERM.
 
 What it prints is for ``eval`` in another shell. Jobs that are submitted run for some seconds, trial by trial, and leave
 the same model behind, whatever they were asked to train: classifiers the shipped one, which knows the pictures of
@@ -6,6 +8,7 @@ the same model behind, whatever they were asked to train: classifiers the shippe
 """
 
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -68,18 +71,18 @@ def run_jobs(azure: Cloud) -> None:
 
 def main() -> None:
     """Serve until interrupted."""
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # Azurite is to end too
     command = azurite_command()
     if command is None:
         sys.exit("Azurite is not installed: make setup")
-    with tempfile.TemporaryDirectory() as name:
+    with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = issue(folder)
         tls = {"certificate": files.certificate, "key": files.key, "ca": files.ca}
         with azurite(command, **tls) as blobs, serving(blobs, **tls) as azure:
             for key, value in environment(azure, folder).items():
                 print(f"export {key}='{value}'", flush=True)  # noqa: T201 - what the command is for
-            with suppress(KeyboardInterrupt):
-                run_jobs(azure)
+            run_jobs(azure)
 
 
 if __name__ == "__main__":

