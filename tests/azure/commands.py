@@ -1,5 +1,6 @@
 """`automl-train azure …` as it is typed, in a terminal of 80 columns."""
 
+import sys
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -7,6 +8,9 @@ from click.testing import CliRunner, Result
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
 from tests.azure.standin import Cloud
 from training.cli import main
+
+COMMAND = ["env", "--default-signal=INT", sys.executable, "-m", "training.cli"]
+"""A process of its own that Ctrl-C reaches, also where the tests run in the background of a shell, which ignores it."""
 
 
 def run(azure: Cloud, folder: Path, *words: object, credential: str = "managed-identity") -> Result:

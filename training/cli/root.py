@@ -41,6 +41,12 @@ class UsageFault(Fault):
     exit_code = 2
 
 
+class Interrupted(Fault):
+    """Ctrl-C; the exit code is the shells' for SIGINT."""
+
+    exit_code = 130
+
+
 class Root(click.Group):
     """A group whose commands are imported when they run."""
 
@@ -67,6 +73,8 @@ class Root(click.Group):
         try:
             with _told_what_to_install(lambda: ctx.invoked_subcommand):
                 return super().invoke(ctx)
+        except KeyboardInterrupt as exc:
+            raise Interrupted("interrupted") from exc
         except (TrainingError, EdgeError) as exc:
             fault = UsageFault if isinstance(exc, UsageError) else Fault
             raise fault(" ".join(str(exc).split())) from exc

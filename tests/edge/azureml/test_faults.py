@@ -214,18 +214,18 @@ def http_date(seconds: float) -> str:
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
-        ({"Retry-After": "7"}, 7.0),
-        ({"Retry-After": http_date(90)}, 90.0),
-        ({"x-ms-retry-after-ms": "1500"}, 1.5),
-        ({"Retry-After": http_date(-90)}, 0.0),
-        ({}, None),
+        (lambda: {"Retry-After": "7"}, 7.0),
+        (lambda: {"Retry-After": http_date(90)}, 90.0),
+        (lambda: {"x-ms-retry-after-ms": "1500"}, 1.5),
+        (lambda: {"Retry-After": http_date(-90)}, 0.0),
+        (dict, None),
     ],
 )
 def test_azures_wish_to_wait_is_told(
-    azure: Cloud, connected: Connect, headers: dict[str, str], seconds: float | None
+    azure: Cloud, connected: Connect, headers: Callable[[], dict[str, str]], seconds: float | None
 ) -> None:
     """In seconds, as a date, in milliseconds."""
-    azure.wire.break_("GET .*/models/", 429, headers=headers)
+    azure.wire.break_("GET .*/models/", 429, headers=headers())
     fault = fault_of(lambda: model(connected()))
     assert (fault.kind, fault.passes) == ("throttled", True)
     assert fault.retry_after_s == (None if seconds is None else pytest.approx(seconds, abs=15.0 if seconds > 60 else 1))

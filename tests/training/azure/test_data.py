@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from edge.azureml.cloud import read_cloud
 from edge.azureml.identity import Identity
 from edge.azureml.place import Workspace
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACE_PATH
+from tests.azure.commands import COMMAND
 from tests.azure.routes.storage import lead_through
 from tests.azure.standin import Cloud
 from tests.mosquitto import until
@@ -323,12 +323,12 @@ def test_an_interrupt_waits_for_no_silent_storage(azure: Cloud, pictures: Path, 
     silence = azure.wire.break_(r"PUT /storage/", hang_s=60, times=8)
     place = ["--subscription", SUBSCRIPTION, "--resource-group", RESOURCE_GROUP, "--workspace", WORKSPACE]
     who = ["--credential", "managed-identity", "--cloud", str(azure.cloud_file(pictures.parent))]
-    words = [sys.executable, "-m", "training.cli", "data", "upload", str(pictures), "--name", name, *place, *who]
+    words = [*COMMAND, "data", "upload", str(pictures), "--name", name, *place, *who]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
         until(lambda: silence.times == 0, within_s=20, what="eight files under way")
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=10)
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert bodies(azure) == {}
 
 

@@ -3,13 +3,13 @@
 import json
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
+from tests.azure.commands import COMMAND
 from tests.azure.simulation import Trial, automl_job, running_job
 from tests.azure.standin import Cloud
 from training.cli import main
@@ -83,7 +83,7 @@ def test_an_interrupt_leaves_the_job_running(azure: Cloud, where: list[str]) -> 
     """It says how to follow it again, and how to end it."""
     job = running_job(azure, "line", trials=TRIALS, artifacts={})
     job.advance()
-    command = [sys.executable, "-m", "training.cli", "azure", "watch", "line", "--every", "60s", *where]
+    command = [*COMMAND, "azure", "watch", "line", "--every", "60s", *where]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert "trial 0: running" in process.stdout.readline()
