@@ -195,10 +195,10 @@ def check_room(into: Path, needed: int) -> None:
     """Raise StoreError where a folder's disk has no room for so many bytes, with :data:`SPARE_BYTES` to spare."""
     with disk_errors(f"looking at {shown(into)}"):
         free = shutil.disk_usage(into).free
-    if needed > free:
-        place = shown(into)
+    if needed + SPARE_BYTES > free:
         raise StoreError(
-            f"{needed >> 20} MiB are needed, the disk of {place} has room for {free >> 20} MiB: free space"
+            f"{needed >> 20} MiB are needed and {SPARE_BYTES >> 20} MiB kept for results, the disk of {shown(into)} "
+            f"has room for {free >> 20} MiB: free space"
         )
 
 
