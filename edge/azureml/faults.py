@@ -283,8 +283,8 @@ def _said(error: BaseException) -> str:
         return listed
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     wrong = [line for line in lines if line.startswith("(x) ")]
-    # azure.core writes the code in front, in brackets
-    return re.sub(r"^\(\w+\) ", "", (wrong or lines)[0]) if lines else type(error).__name__
+    # azure.core writes the code in front, in brackets; the network a pair of its own object and what is wrong
+    return re.sub(r"^\(\w+\) |^\(<[^>]*>, '|(?<=\))'\)$", "", (wrong or lines)[0]) if lines else type(error).__name__
 
 
 def _listed(text: str) -> str:

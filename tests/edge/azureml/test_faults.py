@@ -320,6 +320,14 @@ def test_what_the_sdk_throws_by_mistake_is_called_a_defect(azure: Cloud, connect
         raising(KeyError("ours"))
 
 
+def test_no_fault_shows_what_an_object_is_called() -> None:
+    """The network's own words for a connection that nobody answers."""
+    said = "(<HTTPSConnection(host='x', port=1) at 0x7f44>, 'Connection to x timed out. (connect timeout=10.0)')"
+    fault = explain(ServiceRequestError(said), "trying")
+    assert fault is not None
+    assert "(Connection to x timed out. (connect timeout=10.0));" in fault.text
+
+
 def test_no_fault_quotes_the_signature_of_a_url() -> None:
     """What the network says of a URL goes to terminals and logs; its signature opens the storage to their readers."""
     fault = explain(ServiceRequestError("Max retries exceeded with url: /c/b?sv=2024&sig=abc%2Fd%3D&se=2026"), "trying")
