@@ -125,13 +125,15 @@ class Made:
     def tidy(self, there: Iterable[Version]) -> None:
         """Remove what was made of versions that are not ``there``, of whatever model, and not for a day.
 
-        Whoever follows another model, or bundles now, would keep the last one for ever.
+        Whoever follows another model, or bundles now, would keep the last one for ever. What killed processes left
+        goes too.
         """
         keep = {self.folder(version) for version in there}
         for folder in self._cache.glob("*/*"):
             with suppress(OSError):
                 if folder not in keep and self._clock() - folder.stat().st_mtime > UNUSED_S:
                     shutil.rmtree(folder)
+                remove_stale_partials(folder, stale_s=STALE_S)
 
     def folder(self, of: Version) -> Path:
         """Return where what is made of a version is kept."""

@@ -257,15 +257,16 @@ def test_a_graph_that_harms_its_process_is_refused(
         made.check_not_refused(version)
 
 
-def test_what_killed_processes_left_makes_room(tmp_path: Path) -> None:
+def test_what_killed_processes_left_goes(tmp_path: Path) -> None:
     """A device that is switched off again and again while a bundle is made must not fill its disk."""
-    made = Made(tmp_path, SharedRegistry("any"), command=[sys.executable, "-c", "print('{}')"])
-    left = made.folder(Version(NAME, "1", FIRST)) / ".partial-0123"
-    left.mkdir(parents=True)
+    made, version = Made(tmp_path, SharedRegistry("any")), Version(NAME, "1", FIRST)
+    left, young = (made.folder(version) / f".partial-{name}" for name in ("left", "young"))
+    for folder in (left, young):
+        folder.mkdir(parents=True)
     os.utime(left, (1000.0, 1000.0))
-    with pytest.raises(ModelInvalidError):  # nothing was made, since nobody made it
-        made.make(Version(NAME, "1", FIRST), Sources({}), lambda _progress: None)
+    made.tidy([version])
     assert not left.exists()
+    assert young.exists()
 
 
 def test_what_was_made_of_versions_that_are_gone_goes_after_a_day(tmp_path: Path) -> None:
