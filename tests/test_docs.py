@@ -152,6 +152,20 @@ def test_every_page_can_be_found_from_the_readme() -> None:
     assert pages - set(re.findall(r"\]\(([^)#\s]+)", readme)) == set()
 
 
+def test_every_room_is_on_the_map() -> None:
+    """The page of rooms names each room of the edge, and no room or module that is not there."""
+    text = (PROJECT / "docs/reference/where-logic-lives.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:edge|training|tests)/[\w/.]+)`", text))
+    rooms = {
+        f"edge/{room.name}" for room in (PROJECT / "edge").iterdir() if room.name[0] != "_" and room.suffix != ".typed"
+    }
+    assert rooms - named == set()
+    modules = {path.as_posix() for part in ("edge", "training") for path in (PROJECT / part).rglob("*.py")}
+    alone = set(re.findall(r"`([\w/]+\.py)`", text))
+    assert [name for name in named if not (PROJECT / name).exists()] == []
+    assert [name for name in alone if not any(path.endswith(f"/{name}") for path in modules)] == []
+
+
 def test_decisions_are_numbered_and_alike() -> None:
     """From 0001 without gaps, each with the same headings."""
     assert [page.name[:4] for page in DECISIONS] == [f"{number:04}" for number in range(1, len(DECISIONS) + 1)]
