@@ -63,7 +63,7 @@ def deploy(session: Session, wish: Wish, traffic: str, auth: str | None, watcher
     if shares is None or shares == now.traffic:
         return now
     endpoints.share_out(session, wish.endpoint, shares, watcher.told)
-    return endpoints.look_up(session, wish.endpoint)
+    return _as_shared(endpoints.look_up(session, wish.endpoint), shares)
 
 
 def take_away(session: Session, name: str, deployment: str, told: Told) -> Endpoint:
@@ -99,6 +99,20 @@ def _plan(found: Endpoint | None, wish: Wish, traffic: str) -> Mapping[str, int]
     return shares
 
 
+def _as_shared(now: Endpoint, shares: Mapping[str, int]) -> Endpoint:
+    """Return the endpoint; Azure takes the last word of two. Raises AzureUnavailableError where it was not this one."""
+    if now.traffic != shares:
+        raise AzureUnavailableError(
+            f"the endpoint {now.name} shares out its requests in another way ({_said(now.traffic)}): somebody changed "
+            "that at the same time; run the command again"
+        )
+    return now
+
+
+def _said(traffic: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {share} %" for name, share in traffic.items()) or "none"
+
+
 def _as_before(found: Endpoint, wish: Wish) -> Wish:
     """Return the wish with the machines that the deployment has, where it names none: an update takes none away."""
     old = next((one for one in found.deployments if one.name.lower() == wish.deployment), None)
@@ -119,8 +133,7 @@ def _put(session: Session, wish: Wish, before: Mapping[str, int], watcher: Watch
         watcher.noted(f"the deployment goes on in Azure: see 'automl-train azure deploy --list {wish.endpoint}'")
         raise
     except AzureError as error:
-        traffic = ", ".join(f"{name} {share} %" for name, share in before.items()) or "none"
-        text = f"{_reason(error, wish)}; traffic stays as it was ({traffic})"
+        text = f"{_reason(error, wish)}; traffic stays as it was ({_said(before)})"
         raise DeploymentFailedError(text, _log(session, wish)) from error
 
 

@@ -52,6 +52,19 @@ def test_an_interrupted_wait_says_that_azure_goes_on(azure: Cloud, session: Sess
         endpoints_of(azure).operations = {n: (0, then) for n, (_, then) in endpoints_of(azure).operations.items()}
 
 
+def test_somebody_elses_last_word_is_told(azure: Cloud, session: Session) -> None:
+    """Of two who share out requests at once one is not heard: that one does not end as if it were."""
+
+    def told(what: str, seconds: float) -> None:
+        if what.startswith("setting traffic") and seconds:
+            azure.resources.get(f"{WORKSPACE_PATH}/onlineEndpoints/line-one")["properties"]["traffic"] = {"blue": 100}
+
+    with pytest.raises(
+        AzureUnavailableError, match=r"in another way \(blue 100 %\): somebody changed that at the same"
+    ):
+        deploy(session, WISH, "20", None, Watcher(told, lambda _: None))
+
+
 def test_a_connection_lost_while_waiting_says_so(azure: Cloud, session: Session) -> None:
     """What Azure makes of it meanwhile is not known, and nothing is claimed of it."""
     waited: list[str] = []
