@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from edge.bundle import Task
 from training.azure.image_models import METRICS
 
-ASSET = re.compile(r"azureml:(?P<name>[A-Za-z0-9][\w.-]*)(?::(?P<version>[\w.-]+)|@(?P<label>latest))")
+ASSET = re.compile(r"azureml:(?P<name>[A-Za-z0-9][\w.-]*)(?::(?P<version>[\w.-]+)|@(?P<label>latest))", re.ASCII)
 """A data asset: ``azureml:NAME:VERSION`` or ``azureml:NAME@latest``."""
 JOB_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}"
 """Names that Azure takes for jobs; trials append to them."""

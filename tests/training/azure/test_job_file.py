@@ -105,6 +105,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         ({"limits": {"max_concurrent_trials": 2}}, ["limits: max_concurrent_trials must be at most max_trials (1)"]),
         ({"name": "a b"}, ["name: must have letters, digits, '_' and '-' only, at most 200"]),
         ({"training_data": "é" * 200}, ["training_data: there is no "]),
+        ({"training_data": "azureml:täfelchen:1"}, ["training_data: write it as azureml:NAME:VERSION"]),
         ({"sweep": "grid"}, ["sweep: must be a table, got 'grid'"]),
         ({"tags": {"line": 4}}, ["tags.line: must be a string, got 4"]),
         ({"identity": {"type": "robot"}}, ["identity.type: must be 'managed' or 'user', got 'robot'"]),
