@@ -9,6 +9,7 @@ from rich.table import Table
 
 from training.azure.data import Uploaded
 from training.azure.data_assets import Asset
+from training.cli.azure.shown import size_text
 from training.dataset.collection import Collection
 from training.dataset.parts import counts
 
@@ -82,7 +83,7 @@ def _print_assets(uploaded: Uploaded) -> None:
         table.add_row(f"{asset.name}:{asset.version}", asset.kind, str(asset.pictures), state)
     Console().print(table)
     sent = uploaded.sent
-    click.echo(f"{sent.files} files sent ({sent.bytes / 1e6:.1f} MB), {sent.kept} were there")
+    click.echo(f"{sent.files} files sent ({size_text(sent.bytes)}), {sent.kept} were there")
     for key, part in (("training_data", "train"), ("validation_data", "validation")):
         for name, asset in uploaded.tables.items():
             if name == part:

@@ -113,7 +113,7 @@ def test_upload_prints_the_lines_for_a_job(pictures: Path, place: list[str]) -> 
     ]
     again = run("data", "upload", pictures, "--name", "cli-lines", *place)
     assert again.stdout.count("already there") == 3
-    assert "0 files sent (0.0 MB), 20 were there" in again.stdout
+    assert "0 files sent (0.0 kB), 20 were there" in again.stdout
 
 
 def _megabytes(folder: Path) -> str:

@@ -11,7 +11,7 @@ from training.azure.register import Order, Registration, summary
 from training.azure.register import register as register_bundle
 from training.azure.session import Session
 from training.cli.azure.options import place_options
-from training.cli.azure.shown import MEGABYTE, steps
+from training.cli.azure.shown import size_text, steps
 from training.cli.options import FOLDER, json_option
 
 
@@ -51,7 +51,7 @@ def register(
 
 def _lines(done: Registration, session: Session) -> Iterator[tuple[str, str]]:
     manifest, version = done.bundle.manifest, done.registered
-    size = sum(file.size for file in manifest.files.values()) / MEGABYTE
+    size = sum(file.size for file in manifest.files.values())
     yield "model", str(version)
     yield "place", str(session.place)
     yield "bundle", f"{done.bundle.folder}{' (a copy, made now)' if done.copied else ''}"
@@ -60,7 +60,7 @@ def _lines(done: Registration, session: Session) -> Iterator[tuple[str, str]]:
     if version.stage:
         yield "stage", version.stage
     if done.uploaded:
-        yield "result", f"registered: {len(manifest.files)} files, {size:.1f} MB"
+        yield "result", f"registered: {len(manifest.files)} files, {size_text(size)}"
     else:
         signed = "; its signature was brought up to date" if done.signed_anew else ""
         yield "result", f"registered already: nothing was uploaded{signed}"

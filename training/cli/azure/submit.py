@@ -48,6 +48,8 @@ def submit(
         click.echo(json.dumps(job.as_json(), indent=None if watch else 2))  # a line, before those of watch
     else:
         _show(order.job, job)
+        if not watch:
+            click.echo(f"follow it: automl-train azure watch {job.name}")
     if watch:
         context.exit(_follow(session, job.name, as_json=as_json))
 
@@ -89,7 +91,6 @@ def _show(job: JobFile, done: Submitted) -> None:
     ]
     for what, text in rows:
         click.echo(f"{what:<8}  {text}")
-    click.echo(f"follow it: automl-train azure watch {done.name}")
 
 
 def _trials(job: JobFile) -> str:

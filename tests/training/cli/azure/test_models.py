@@ -42,7 +42,7 @@ def test_from_a_job_to_what_devices_follow(azure: Cloud, job: str, tmp_path: Pat
     bundle = models / "cli-parts" / "1"
     registered = run(azure, tmp_path, "register", bundle, "--tag", "line=3")
     assert registered.exit_code == 0, registered.output
-    assert registered.stdout.splitlines()[-1].startswith("result  registered: 11 files, 0.0 MB")
+    assert registered.stdout.splitlines()[-1].startswith("result  registered: 11 files, ")
     assert "tags    line=3" in registered.stdout
     again = run(azure, tmp_path, "register", bundle)
     assert again.stdout.splitlines()[-1] == "result  registered already: nothing was uploaded"
