@@ -107,7 +107,7 @@ def test_upload_prints_the_lines_for_a_job(pictures: Path, place: list[str]) -> 
         "cli-lines:1 uri_folder 20 new",
         "cli-lines-train:1 mltable 16 new",
         "cli-lines-validation:1 mltable 4 new",
-        f"20 files sent ({_megabytes(pictures)} MB), 0 were there",
+        f"20 files sent ({_kilobytes(pictures)} kB), 0 were there",
         'training_data = "azureml:cli-lines-train:1"',
         'validation_data = "azureml:cli-lines-validation:1"',
     ]
@@ -116,8 +116,8 @@ def test_upload_prints_the_lines_for_a_job(pictures: Path, place: list[str]) -> 
     assert "0 files sent (0.0 kB), 20 were there" in again.stdout
 
 
-def _megabytes(folder: Path) -> str:
-    return f"{sum(path.stat().st_size for path in folder.rglob('*.png')) / 1e6:.1f}"
+def _kilobytes(folder: Path) -> str:
+    return f"{sum(path.stat().st_size for path in folder.rglob('*.png')) / 1e3:.1f}"
 
 
 def test_upload_prints_json(pictures: Path, place: list[str]) -> None:
