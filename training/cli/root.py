@@ -1,6 +1,5 @@
 """The root command: imports only the command that runs and turns errors into one line and an exit code."""
 
-import importlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any
@@ -8,16 +7,16 @@ from typing import IO, Any
 import click
 
 from edge.errors import EdgeError
+from training.cli.late import Commands, LateGroup
 from training.errors import TrainingError, UsageError
 
-COMMANDS: Mapping[str, tuple[str, str]] = {
+COMMANDS: Commands = {
     "data": ("training.cli.data:data", "Check labelled pictures, upload them to Azure, draw some."),
     "fit": ("training.cli.fit:fit", "Train a network and end with a proven bundle."),
     "crossvalidate": ("training.cli.crossvalidate:crossvalidate", "Judge a recipe on pictures it has not seen."),
     "evaluate": ("training.cli.evaluate:evaluate", "Judge a bundle exactly as the edge runs it."),
     "azure": ("training.cli.azure:azure", "Azure AutoML for Images: data, jobs, bundles, models, endpoints."),
 }
-"""Where each command lives and its help in one line: asking for help imports none of them."""
 EXTRAS: Mapping[str, str] = {
     **dict.fromkeys(("torch", "onnx", "onnxruntime"), "cpu,train"),
     **dict.fromkeys(("azure", "matplotlib", "packaging"), "azure"),
@@ -47,26 +46,13 @@ class Interrupted(Fault):
     exit_code = 130
 
 
-class Root(click.Group):
-    """A group whose commands are imported when they run."""
+class Root(LateGroup):
+    """Turns errors into one line and an exit code."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the names of all commands, in the order of help."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """Return a command, imported now; None where there is none of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name][0].partition(":")
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, imported now; what it lacks to be imported is named."""
         with _told_what_to_install(lambda: cmd_name):
-            command: click.Command = getattr(importlib.import_module(module), name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        """Write the commands with the help that is known without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error raised on purpose becomes one line and an exit code."""
@@ -93,6 +79,8 @@ def _told_what_to_install(command: Callable[[], str | None]) -> Iterator[None]:
         raise Fault(f"{needed}; install it with: pip install 'automl-edge[{EXTRAS[package]}]'") from exc
 
 
-@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Root, late=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 def main() -> None:
     """Train, judge and export ONNX vision models for automl-edge."""
