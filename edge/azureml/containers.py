@@ -21,6 +21,7 @@ BLOCK_BYTES = 4 << 20
 SHA256 = "sha256"
 """Metadata of a file that :meth:`Container.upload` wrote."""
 RETRIES = 3
+FORBIDDEN = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +112,16 @@ def _is_folder(blob: Any) -> bool:
 
 @contextmanager
 def open_datastore(
-    connection: Connection, name: str, *, timeout_s: float = 30.0, retries: int = RETRIES
+    connection: Connection, name: str, *, timeout_s: float = 30.0, retries: int = RETRIES, or_as_who_asks: bool = False
 ) -> Iterator[Container]:
     """Give the container behind a workspace's datastore, opened by its secret, or by who asks where it has none.
 
-    Data Lake storage answers as blob storage does; its container is called a file system. Raises ModelInvalidError for
-    a datastore of another kind.
+    Data Lake storage answers as blob storage does; its container is called a file system. With ``or_as_who_asks`` a
+    secret that may not be read is done without. Raises ModelInvalidError for a datastore of another kind.
     """
     from azure.storage.blob import ContainerClient  # noqa: PLC0415 - the daemon must not load it
 
-    store: Any = connection.client.datastores.get(name, include_secrets=True)
+    store = _datastore(connection, name, or_as_who_asks=or_as_who_asks)
     container = getattr(store, "container_name", None) or getattr(store, "filesystem", None)
     if container is None:
         raise ModelInvalidError(f"datastore {name} is of the type {store.type}: blobs are kept in other ones")
@@ -133,6 +134,17 @@ def open_datastore(
         **_patience(timeout_s, retries),
     ) as client:
         yield Container(client)
+
+
+def _datastore(connection: Connection, name: str, *, or_as_who_asks: bool) -> Any:
+    from azure.core.exceptions import HttpResponseError  # noqa: PLC0415 - the daemon must not load it
+
+    try:
+        return connection.client.datastores.get(name, include_secrets=True)
+    except HttpResponseError as error:
+        if not or_as_who_asks or error.status_code != FORBIDDEN:
+            raise
+        return connection.client.datastores.get(name)
 
 
 @contextmanager

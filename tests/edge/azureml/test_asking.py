@@ -14,8 +14,9 @@ from edge.azureml.faults import without_secrets
 from edge.registry.inquiry import Failure, Progress, parse_message
 from tests.azure.blobs import free_port
 from tests.azure.routes.storage import lead_through
+from tests.azure.routes.workspace import refuse_blobs
 from tests.azure.standin import Cloud
-from tests.edge.azureml.held import Asker, put_automl, put_bundle, tagged_digest
+from tests.edge.azureml.held import Asker, files_of, put_automl, put_bundle, tagged_digest
 
 LIST = r"GET .*/models/colours/versions$"
 ONE = r"GET .*/models/colours/versions/1$"
@@ -44,7 +45,7 @@ def test_a_look_that_azure_refuses_says_whose_fault_it_is(azure: Cloud, asker: A
 
 
 @pytest.mark.parametrize("where", [ONE, SECRETS, r"GET .*/datastores/workspaceblobstore$"])
-@pytest.mark.parametrize(("status", "kind"), [(403, "denied"), (429, "throttled"), (500, "server")])
+@pytest.mark.parametrize(("status", "kind"), [(401, "signed-out"), (429, "throttled"), (500, "server")])
 def test_a_fetch_that_azure_refuses_says_whose_fault_it_is(
     azure: Cloud, asker: Asker, tmp_path: Path, where: str, status: int, kind: str
 ) -> None:
@@ -90,6 +91,17 @@ def test_an_identity_without_rights_at_the_storage_is_told_of(azure: Cloud, aske
     assert (failure.error, failure.kind) == ("RegistryError", "denied")
     assert "Storage Blob Data Reader" in failure.reason
     assert azure.wire.count("POST", "/listSecrets") == 0
+
+
+def test_a_device_needs_no_right_to_the_storages_key(azure: Cloud, asker: Asker, tmp_path: Path) -> None:
+    """It opens the storage as itself then; where that is denied too, the role for that is named."""
+    folder = put_bundle(azure, tmp_path)
+    azure.wire.break_(SECRETS, 403, code="AuthorizationFailed")
+    assert files_of(asker.fetch("1", tagged_digest(azure, "1"))) == files_of(folder)
+    refuse_blobs(azure, "AuthorizationPermissionMismatch", "GET")
+    failure = asker.fetch_failure("1", tagged_digest(azure, "1"))
+    assert failure.kind == "denied"
+    assert "Storage Blob Data Reader" in failure.reason
 
 
 def test_what_fails_while_a_model_is_traced_fails_the_look(azure: Cloud, asker: Asker, tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ def test_an_old_version_in_a_shut_storage_hides_no_newer_one(azure: Cloud, asker
     """Nor is it asked for more than once; the newest one's storage must answer."""
     put_bundle(azure, tmp_path, "1", tagged=False)
     put_bundle(azure, tmp_path, "2", hour=1)
-    azure.wire.break_(r"POST .*/listSecrets", 403)
+    azure.wire.break_(r"GET .*/datastores/workspaceblobstore$", 403)
     survey = asker.survey()
     assert [c.version for c in survey.candidates] == ["2"]
     assert "Azure forbids this" in survey.refused["colours/1"]
