@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from edge.azureml.containers import open_datastore
+from training.azure.data_assets import Assets
 from training.azure.image_models import nearest
 from training.azure.job_file import ASSET, JobFile
 from training.azure.job_request import MARK, make_job
@@ -16,6 +17,7 @@ from training.azure.jobs import check_free, compute_problems, send_once, status_
 from training.azure.pipeline.definition import Plan, build
 from training.azure.pipeline.snapshot import place_of, snapshot
 from training.azure.session import Session
+from training.dataset.entries import place_of as located
 from training.errors import AzureError, UsageError
 
 if TYPE_CHECKING:
@@ -82,15 +84,10 @@ def resolve(session: Session, plan: Plan, job: JobFile, told: Callable[[str], ob
     """Return the plan with the place of its pictures and of this code, which is uploaded unless it is there.
 
     Raises:
+        UsageError: the pictures are named otherwise, or are no folder.
         AzureError: the data asset or a cluster is not there, or the code cannot be stored.
     """
-    named = ASSET.fullmatch(plan.pictures)
-    if named is None or named["version"] is None:
-        raise UsageError(f"pictures {plan.pictures!r}: name a version of a data asset, as in azureml:parts:3")
-    with session.asking(f"asking for the data asset {plan.pictures}"):
-        data = session.client.data.get(named["name"], version=named["version"])
-    if data.type != "uri_folder" or not data.path:
-        raise UsageError(f"{plan.pictures} is a {data.type}: the pipeline takes a folder of pictures, a uri_folder")
+    url = _url(session, plan.pictures)
     with session.asking(f"looking for the cluster {plan.compute}"):
         cluster: Any = session.client.compute.get(plan.compute)
     if getattr(cluster, "identity", None) is None:
@@ -107,7 +104,25 @@ def resolve(session: Session, plan: Plan, job: JobFile, told: Callable[[str], ob
     told(f"storing the steps' code, {len(archive) >> 10} KiB")
     with session.asking("storing the steps' code"), open_datastore(session.connection, DATASTORE) as container:
         container.put(place, archive, sha256=hashlib.sha256(archive).hexdigest())
-    return replace(plan, url=data.path, code=f"azureml://datastores/{DATASTORE}/paths/{place}")
+    return replace(plan, url=url, code=f"azureml://datastores/{DATASTORE}/paths/{place}")
+
+
+def _url(session: Session, pictures: str) -> str:
+    """Return where a folder lies: a data asset, or a path that each run looks into anew."""
+    place = located(pictures)
+    if place is not None:
+        return Assets(session).url(*place)
+    named = ASSET.fullmatch(pictures)
+    if named is None or named["version"] is None:
+        raise UsageError(
+            f"pictures {pictures[:80]!r}: name a version of a data asset, as azureml:parts:3, or a folder in a "
+            "datastore, as azureml://datastores/workspaceblobstore/paths/parts"
+        )
+    with session.asking(f"asking for the data asset {pictures}"):
+        data = session.client.data.get(named["name"], version=named["version"])
+    if data.type != "uri_folder" or not data.path:
+        raise UsageError(f"{pictures} is a {data.type}: the pipeline takes a folder of pictures, a uri_folder")
+    return str(data.path)
 
 
 def send(session: Session, plan: Plan, job: JobFile, schedule: Schedule | None) -> Sent:

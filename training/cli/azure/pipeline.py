@@ -22,7 +22,7 @@ UNKNOWN = "azureml://datastores/workspaceblobstore/paths/KNOWN-WHEN-SUBMITTED"
 
 @click.command()
 @click.argument("job_file", metavar="JOB.TOML", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--pictures", required=True, metavar="ASSET", help="Folder of class folders, as azureml:parts:3.")
+@click.option("--pictures", required=True, metavar="ASSET|URI", help="Folder of class folders.")
 @click.option("--model", required=True, metavar="NAME", help="The model to register versions of.")
 @click.option("--step-compute", required=True, metavar="NAME", help="CPU cluster for the steps around the training.")
 @click.option("--validation-share", type=SHARE, default=0.2, show_default=True, help="Of each class.")

@@ -128,6 +128,21 @@ def test_a_schedule_starts_it_again_and_again(azure: Cloud, where: list[str], tm
     assert azure.wire.count("PUT", r"/jobs/") == 0
 
 
+def test_a_folder_in_a_datastore_is_looked_into_anew_each_time(azure: Cloud, where: list[str], tmp_path: Path) -> None:
+    """So that a schedule trains on what came since; no version of a data asset is asked for."""
+    result = run(
+        tmp_path, where, "--pictures", "azureml://datastores/workspaceblobstore/paths/new parts", "--name", "x"
+    )
+    assert result.exit_code == 0, result.output
+    url = (
+        f"azureml://subscriptions/{SUBSCRIPTION}/resourcegroups/{RESOURCE_GROUP}/workspaces/{WORKSPACE}"
+        "/datastores/workspaceblobstore/paths/new parts"
+    )
+    bodies = azure.wire.bodies("PUT", r"/components/")
+    assert any(f"--url '{url}'" in body["properties"]["componentSpec"]["command"] for body in bodies)
+    assert azure.wire.count("GET", r"/data/") == 0
+
+
 def test_a_rehearsal_prints_the_pipeline_and_asks_nobody(azure: Cloud, where: list[str], tmp_path: Path) -> None:
     """As the SDK writes it down, and for programs as JSON."""
     result = run(tmp_path, where, "--dry-run")
