@@ -13,6 +13,9 @@ OOM_FIRST = "1000"
 """Where memory runs out, the kernel ends this process before any other: ``proc_pid_oom_score_adj(5)``."""
 PROC = Path("/proc")
 CGROUP = Path("/sys/fs/cgroup")
+SETTINGS = ("EDGE_",)
+SIGN_IN = ("AZURE_", "IDENTITY_", "MSI_")
+"""How variables begin that configure us, and that Azure's packages sign in with: both may hold secrets."""
 RESERVE_BYTES = 64 << 20
 """What is left to others of the memory that is free when the process begins."""
 
@@ -24,6 +27,12 @@ def die_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(0)
+
+
+def environment_without(*prefixes: str) -> dict[str, str]:
+    """Return what a child process needs of this one's environment: without the variables that may hold secrets."""
+    everything = os.environ  # noqa: TID251 - handed on, not read
+    return {name: value for name, value in everything.items() if not name.startswith(prefixes)}
 
 
 def be_modest(niceness: int) -> None:

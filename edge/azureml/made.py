@@ -27,6 +27,7 @@ from edge.azureml.trace import Sources
 from edge.azureml.versions import Version
 from edge.bundle import manifest_and_digest
 from edge.errors import EdgeError, ModelError, ModelInvalidError, RegistryError
+from edge.limits import SETTINGS, SIGN_IN, environment_without
 from edge.registry.files import copy_bundle, disk_errors, partial_folder, remove_stale_partials, write_file
 from edge.registry.inquiry import Inquiry, Progress
 
@@ -155,7 +156,11 @@ class Made:
     def _run(self, recipe: Recipe, tell: Tell) -> None:
         """Let a process of its own make the bundle. Raises what it raised there, ModelInvalidError where it crashed."""
         with subprocess.Popen(  # noqa: S603 - our own program, no shell
-            [*self._command, recipe.text()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [*self._command, recipe.text()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment_without(*SETTINGS, *SIGN_IN),  # it loads a graph that nobody has vouched for
         ) as process:
             try:
                 said, complaints = _patiently(process, self._most_s, tell)

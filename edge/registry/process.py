@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edge.errors import RegistryError
+from edge.limits import SETTINGS, environment_without
 from edge.registry.inquiry import Failure, Inquiry, Message, Progress, parse_message
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,6 +114,7 @@ class AzureProcess:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
+                    env=environment_without(*SETTINGS),
                 )
             except OSError as error:
                 reason = f"{error.strerror}; free memory, or allow more processes"

@@ -15,6 +15,7 @@ from typing import IO
 from edge import errors
 from edge.bundle import Bundle
 from edge.errors import ModelInvalidError, UnavailableError
+from edge.limits import SETTINGS, SIGN_IN, environment_without
 from edge.rehearsal.patience import Patience
 from edge.rehearsal.task import BEGUN, Task, parse_verdict
 
@@ -96,6 +97,7 @@ class Rehearsal:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
+                    env=environment_without(*SETTINGS, *SIGN_IN),  # it loads a graph that nobody has vouched for
                 )
             except OSError as error:
                 reason = f"{error.strerror}; free memory, or allow more processes"
