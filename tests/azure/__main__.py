@@ -71,7 +71,8 @@ def run_jobs(azure: Cloud) -> None:
 
 def main() -> None:
     """Serve until interrupted."""
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # Azurite is to end too
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)  # Azurite is to end too
     command = azurite_command()
     if command is None:
         sys.exit("Azurite is not installed: make setup")
