@@ -2,13 +2,12 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from edge.azureml.cloud import AUTHORITIES, Cloud
+from edge.azureml.unwaited import begin
 from edge.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,16 +45,7 @@ def within(limit_s: float, ask: Callable[[], _Answer]) -> _Answer:
 
     It runs in a thread that nobody waits for at the end of the process: what hangs in there goes on until it ends.
     """
-    answer: Future[_Answer] = Future()
-
-    def run() -> None:
-        try:
-            answer.set_result(ask())
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where it is waited for
-            answer.set_exception(error)
-
-    Thread(target=run, name="azure sign-in", daemon=True).start()
-    return answer.result(limit_s)
+    return begin(ask, "azure sign-in").result(limit_s)
 
 
 class BoundedCredential:

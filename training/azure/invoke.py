@@ -9,12 +9,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from edge.azureml.unwaited import begin
 from edge.preprocess.decode import SUFFIXES
 from training.azure import endpoints
 from training.azure.posting import Poster
 from training.azure.scoring import AnswerError, Prediction, parse_reply, refusal, request_body
 from training.azure.session import Session
-from training.azure.unwaited import begin
 from training.dataset.folders import read_bytes
 from training.dataset.locate import Pictures, is_read
 from training.errors import AzureError, DataError, UsageError

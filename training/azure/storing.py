@@ -8,8 +8,8 @@ from functools import partial
 from itertools import islice
 
 from edge.azureml.containers import Container
+from edge.azureml.unwaited import begin
 from training.azure.session import Session
-from training.azure.unwaited import begin
 from training.errors import AzureUnavailableError
 
 WORKERS = 8
