@@ -10,10 +10,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
+from edge.children import Child, last_line
 from edge.errors import RegistryError
 from edge.limits import SETTINGS, environment_without
 from edge.registry.inquiry import Failure, Inquiry, Message, Progress, parse_message
@@ -31,7 +32,6 @@ MOST_KEPT_BYTES = 64 << 10
 READ_BYTES = 64 << 10
 LAST_WORDS_S = 1.0
 """How long a process that said all it will may take to end."""
-TEXT_CHARACTERS = 300
 MISSING = "the packages for Azure are not installed: pip install 'automl-edge[azure]'"
 
 Heard = Callable[[Progress], object]
@@ -59,11 +59,8 @@ class AzureProcess:
     def __init__(self, *, command: Sequence[str] = COMMAND, start_s: float = START_S) -> None:
         self._command = tuple(command)
         self._start_s = start_s
-        self._process: subprocess.Popen[bytes] | None = None
-        self._closed = False
-        self._interrupted = False
+        self._child = Child()
         self._turn = threading.Lock()
-        self._lock = threading.Lock()
 
     def __call__(self, inquiry: Inquiry, *, heard: Heard = lambda _: None) -> Message:
         """Return the answer; ``heard`` hears of its progress.
@@ -84,51 +81,26 @@ class AzureProcess:
 
     def interrupt(self) -> None:
         """End the process under way at once; others may begin."""
-        with self._lock:
-            if self._process is not None:
-                self._interrupted = True
-                self._process.kill()
+        self._child.interrupt()
 
     def close(self) -> None:
         """End the process under way at once, and let no other begin."""
-        with self._lock:
-            self._closed = True
-            if self._process is not None:
-                self._process.kill()
+        self._child.stop()
 
     def _raise_interrupted(self, error: RegistryError) -> None:
-        if self._closed:
+        if self._child.stopped:
             raise InterruptedLookError("Azure is not asked any more: the daemon stops") from error
-        if self._interrupted:
+        if self._child.interrupted:
             raise InterruptedLookError("the question to Azure was dropped, for another one") from error
 
-    @contextmanager
-    def _running(self) -> Iterator["subprocess.Popen[bytes]"]:
-        with self._lock:
-            self._interrupted = False
-            if self._closed:
-                raise RegistryError("closed")
-            try:
-                process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-                    self._command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    env=environment_without(*SETTINGS),
-                )
-            except OSError as error:
-                reason = f"{error.strerror}; free memory, or allow more processes"
-                raise RegistryError(f"Azure cannot be asked: no process can be started: {reason}") from error
-            self._process = process
-        try:
-            with process:
-                try:
-                    yield process
-                finally:
-                    process.kill()  # does nothing to one that has ended
-        finally:
-            with self._lock:
-                self._process = None
+    def _running(self) -> AbstractContextManager["subprocess.Popen[bytes]"]:
+        return self._child.running(
+            self._command,
+            stdin=subprocess.PIPE,
+            environment=environment_without(*SETTINGS),
+            stopped=RegistryError("closed"),
+            unable=lambda reason: RegistryError(f"Azure cannot be asked: {reason}"),
+        )
 
     def _answer(self, process: "subprocess.Popen[bytes]", inquiry: Inquiry, heard: Heard) -> Message:
         silence_s = inquiry.azure.timeout_s + self._start_s
@@ -225,9 +197,7 @@ class _Conversation:
     @property
     def last_words(self) -> str:
         """The last line that the process complained in, as the end of a sentence; empty without one."""
-        lines = self._complaints.decode(errors="replace").split("\n")
-        said = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        return f": {said[:TEXT_CHARACTERS]}" if said else ""
+        return last_line(self._complaints)
 
 
 def _ending(process: "subprocess.Popen[bytes]") -> str:

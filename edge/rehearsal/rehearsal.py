@@ -5,15 +5,15 @@ import selectors
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from edge import errors
 from edge.bundle import Bundle
+from edge.children import Child, last_line
 from edge.errors import ModelInvalidError, UnavailableError
 from edge.limits import SETTINGS, SIGN_IN, environment_without
 from edge.rehearsal.patience import Patience
@@ -27,7 +27,6 @@ COMMAND = (sys.executable, "-P", "-c", PROGRAM, str(ROOT))
 NICENESS = 10
 MOST_KEPT_BYTES = 64 << 10
 """How much of what the process writes is kept: the last of it."""
-LINE_CHARACTERS = 300
 ASKED_TO_END = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 """Ends that say nothing about the bundle: somebody stops the daemon with all its processes."""
 
@@ -42,10 +41,7 @@ class Rehearsal:
         self._task = replace(task, niceness=NICENESS)
         self._timeout_s = timeout_s
         self._command = tuple(command)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._stopped = False
-        self._interrupted = False
-        self._lock = threading.Lock()
+        self._child = Child()
 
     def __call__(self, bundle: Bundle) -> str:
         """Return the execution provider that ran the bundle.
@@ -57,8 +53,8 @@ class Rehearsal:
             patience = Patience(self._timeout_s, process.pid)
             output, complaints = _read(process, patience)
             code = _end_of(process, patience)
-        if self._stopped or self._interrupted:
-            why = "the daemon stops" if self._stopped else "another version was asked for"
+        if self._child.stopped or self._child.interrupted:
+            why = "the daemon stops" if self._child.stopped else "another version was asked for"
             raise UnavailableError(f"the rehearsal of {bundle} was ended, for {why}")
         verdict = parse_verdict(output)
         if verdict is not None and verdict.provider is not None:
@@ -66,52 +62,28 @@ class Rehearsal:
         if verdict is not None:
             raise getattr(errors, verdict.error or "", ModelInvalidError)(verdict.reason)
         how = f"took longer than {self._timeout_s:g} s (rollout.load_timeout_s)" if code is None else _ending(code)
-        how += _last_line(complaints)
+        how += last_line(complaints)
         if BEGUN not in output or code in ASKED_TO_END:
             raise UnavailableError(f"{bundle} cannot be rehearsed: the process for it {how}")
         raise ModelInvalidError(f"{bundle} is not safe to load: its rehearsal {how}")
 
     def interrupt(self) -> None:
         """End the rehearsal under way at once; others may begin."""
-        with self._lock:
-            if self._process is not None:
-                self._interrupted = True
-                self._process.kill()
+        self._child.interrupt()
 
     def stop(self) -> None:
         """End the rehearsal under way at once, and let no other begin."""
-        with self._lock:
-            self._stopped = True
-            if self._process is not None:
-                self._process.kill()
+        self._child.stop()
 
-    @contextmanager
-    def _running(self, bundle: Bundle) -> Iterator[subprocess.Popen[bytes]]:
+    def _running(self, bundle: Bundle) -> AbstractContextManager["subprocess.Popen[bytes]"]:
         task = replace(self._task, parent=os.getpid())
-        with self._lock:
-            if self._stopped:
-                raise UnavailableError(f"{bundle} is not rehearsed, for the daemon stops")
-            try:
-                process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-                    [*self._command, task.text(bundle.folder)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    env=environment_without(*SETTINGS, *SIGN_IN),  # it loads a graph that nobody has vouched for
-                )
-            except OSError as error:
-                reason = f"{error.strerror}; free memory, or allow more processes"
-                raise UnavailableError(f"{bundle} cannot be rehearsed: no process can be started: {reason}") from error
-            self._process, self._interrupted = process, False
-        try:
-            with process:
-                try:
-                    yield process
-                finally:
-                    process.kill()  # does nothing to one that has ended
-        finally:
-            with self._lock:
-                self._process = None
+        return self._child.running(
+            [*self._command, task.text(bundle.folder)],
+            stdin=subprocess.DEVNULL,
+            environment=environment_without(*SETTINGS, *SIGN_IN),  # it loads a graph that nobody has vouched for
+            stopped=UnavailableError(f"{bundle} is not rehearsed, for the daemon stops"),
+            unable=lambda reason: UnavailableError(f"{bundle} cannot be rehearsed: {reason}"),
+        )
 
 
 def _read(process: "subprocess.Popen[bytes]", patience: Patience) -> tuple[bytes, bytes]:
@@ -154,9 +126,3 @@ def _ending(code: int) -> str:
     if -code == signal.SIGKILL:
         return f"was killed ({name}, as the system does where memory runs out)"
     return f"{'was ended' if code in ASKED_TO_END else 'crashed'} ({name})"
-
-
-def _last_line(complaints: bytes) -> str:
-    lines = complaints.decode(errors="replace").split("\n")
-    said = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return f": {said[:LINE_CHARACTERS]}" if said else ""
