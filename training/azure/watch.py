@@ -20,6 +20,8 @@ FIRST_TRIES = 3
 """How often Azure is asked before anything was heard of the job; whoever begins wants to know that nothing works."""
 SIGNED_OUT_S = 3600.0
 """How long a refused identity is taken for a loss that passes: a token cannot be renewed without the network either."""
+MOST_SPREAD = 1.2
+"""By how much a wait may be longer, or shorter, than the backoff says, so that many watchers do not ask at once."""
 MOST_REASONS = 5
 """Of how many trials it is asked why they failed."""
 
@@ -142,7 +144,7 @@ class _Follower:
         if not passes or (self._view is None and self._losses >= FIRST_TRIES):
             raise error
         backoff = min(self._pace.retry_s * 2 ** min(self._losses - 1, 10), self._pace.longest_s)
-        spread = random.uniform(0.8, 1.2)  # noqa: S311 - spreads requests, keeps no secret
+        spread = random.uniform(2 - MOST_SPREAD, MOST_SPREAD)  # noqa: S311 - spreads requests, keeps no secret
         wait_s = max(backoff * spread, (fault.retry_after_s if fault else None) or 0.0)
         return wait_s, [Lost(str(error), self._view is not None)] if first else []
 
