@@ -24,7 +24,7 @@ from edge.bundle import (
     write_manifest,
 )
 from training.errors import ExportError, UsageError
-from training.hyperparameters import Hyperparameters
+from training.settings import Settings
 
 MODEL_FILE = "model.onnx"
 LABELS_FILE = "labels.json"
@@ -50,7 +50,7 @@ class Draft:
     name: str
     version: str
     labels: Sequence[str]
-    settings: Hyperparameters
+    settings: Settings
     golden: Sequence[GoldenPicture]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)

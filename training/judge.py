@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from edge.bundle import Bundle
 from edge.errors import InputError
 from edge.proof import load_and_prove
-from training.dataset.folders import Record, read_bytes
+from training.dataset.records import Record, read_bytes
 from training.errors import DataError
 from training.evaluation import Confusion, confusion
 

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edge.bundle import Bundle, write_manifest
-from training.dataset.folders import Record, content_hash
-from training.errors import DataError, HyperparameterError
+from training.dataset.records import Record, content_hash
+from training.errors import DataError
 from training.evaluation import Confusion
-from training.hyperparameters import Hyperparameters
-from training.recipe import Recipe
+from training.recipe import Recipe, recipe_from
 
 
 def cross_validation_figures(judged: Confusion, fold_accuracies: Sequence[float]) -> dict[str, Any]:
@@ -26,12 +25,10 @@ def recipe_of(bundle: Bundle) -> Recipe:
     Raises:
         DataError: the bundle holds none, or one of another version of the trainer.
     """
-    provenance = bundle.manifest.provenance
     try:
-        settings = Hyperparameters(**provenance["hyperparameters"])
-        return Recipe(provenance["model_name"], settings, provenance["drawn"], provenance["mirrored"])
-    except (KeyError, TypeError, HyperparameterError) as exc:
-        raise DataError(f"{bundle}: its manifest holds no recipe of this trainer ({exc})") from exc
+        return recipe_from(bundle.manifest.provenance)
+    except DataError as exc:
+        raise DataError(f"{bundle}: its manifest {exc}") from exc
 
 
 def check_data(bundle: Bundle, records: Sequence[Record]) -> None:

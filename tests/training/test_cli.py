@@ -86,7 +86,7 @@ def test_missing_sdk_is_named(tmp_path: Path) -> None:
     ("words", "exit_code", "message"),
     [
         (("fit", "{tmp}/nowhere"), 2, "does not exist"),
-        (("fit", "{tmp}"), 1, "holds no class folders"),
+        (("fit", "{tmp}"), 1, "no labelled pictures; expected one folder a class"),
         (("fit", "{data}", "--model", "vgg"), 2, "'vgg' is not one of"),
         (("fit", "{data}", "--set", "lerning_rate=1"), 2, "unknown hyperparameter 'lerning_rate'"),
         (("fit", "{data}", "--set", "learning_rate=fast"), 2, "learning_rate=fast: must be a number"),

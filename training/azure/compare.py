@@ -9,7 +9,7 @@ from training.azure.edge_side import EdgeSide
 from training.azure.invoke import Answer
 from training.azure.orientation import UPRIGHT, orientation_of
 from training.azure.scoring import AnswerError, Prediction
-from training.dataset.folders import read_bytes
+from training.dataset.records import read_bytes
 from training.errors import AzureUnavailableError, DataError, UsageError
 
 MULTILABEL_THRESHOLD = 0.5

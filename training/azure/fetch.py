@@ -12,12 +12,12 @@ from edge.registry.files import partial_folder, place, remove_stale_partials
 from training.azure import artifacts
 from training.azure.artifacts import NEEDED, RunFiles, download_wanted, read_figures
 from training.azure.batch_export import BatchOrder, export_batch
-from training.azure.image_models import network
 from training.azure.origin import Origin, choose_trial, parent_of, provenance_of, read_origin, settings_of
 from training.azure.session import Session
 from training.azure.trials import MODEL, Trial
 from training.errors import AzureError, UsageError
 from training.export import check_identity, check_target
+from training.image_models import network
 
 Shown = Callable[[str, int, int], object]
 """Hears of a step by name, how far it is, and of how much."""

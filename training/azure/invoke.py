@@ -15,8 +15,8 @@ from training.azure import endpoints
 from training.azure.posting import Poster
 from training.azure.scoring import AnswerError, Prediction, parse_reply, refusal, request_body
 from training.azure.session import Session
-from training.dataset.folders import read_bytes
 from training.dataset.locate import Pictures, is_read
+from training.dataset.records import read_bytes
 from training.errors import AzureError, DataError, UsageError
 
 AT_ONCE = 4

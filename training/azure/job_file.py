@@ -8,14 +8,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from training.azure.hyperparameters import cut
-from training.azure.image_models import METRICS, nearest
 from training.azure.job_rules import Plan, job_problems
 from training.azure.job_schema import ASSET, TABLES, JobFile
-from training.azure.search_space import SAMPLED
 from training.dataset.annotations import TASKS
 from training.dataset.mltable import MLTABLE
 from training.errors import UsageError
+from training.hyperparameters import cut
+from training.image_models import METRICS, nearest
+from training.search_space import SAMPLED
 
 __all__ = ["ASSET", "JobFile", "check_job", "read_job_file"]
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.bundle import Task
-from training.azure.hyperparameters import LAYERS, PARAMETERS, Parameter, known, parameter
-from training.azure.image_models import Network, model_problem, nearest, network
-from training.azure.search_space import SAMPLED, AnyDistribution, OneOf, drawn_problems, read_distribution
+from training.hyperparameters import LAYERS, PARAMETERS, Parameter, known, parameter
+from training.image_models import Network, model_problem, nearest, network
+from training.search_space import SAMPLED, AnyDistribution, OneOf, drawn_problems, read_distribution
 
 MODEL_NAME = "model_name"
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from edge.bundle import Task
-from training.azure.image_models import METRICS
+from training.image_models import METRICS
 
 ASSET = re.compile(r"azureml:(?P<name>[A-Za-z0-9][\w.-]*)(?::(?P<version>[\w.-]+)|@(?P<label>latest))", re.ASCII)
 """A data asset: ``azureml:NAME:VERSION`` or ``azureml:NAME@latest``."""

@@ -12,14 +12,13 @@ from training.cli.options import (
     json_option,
     mirrored_option,
     model_option,
+    recipe_with,
     set_option,
 )
 from training.cli.progress import bars
 from training.cli.tables import print_figures
 from training.dataset.folders import read_folders
-from training.hyperparameters import parse_settings
 from training.local.crossvalidation import cross_validate, tally
-from training.recipe import Recipe
 from training.report import check_data, cross_validation_figures, recipe_of, record_figures
 
 
@@ -58,7 +57,7 @@ def crossvalidate(  # noqa: PLR0913 - one parameter an option, as click passes t
     records, opened = read_folders(data), open_bundle(bundle) if bundle else None
     if opened is not None:
         check_data(opened, records)
-    recipe = recipe_of(opened) if opened else Recipe(model, parse_settings(settings), drawn, mirrored)
+    recipe = recipe_of(opened) if opened else recipe_with(model, settings, drawn=drawn, mirrored=mirrored)
     with bars() as shown:
         results = cross_validate(
             records,

@@ -1,16 +1,16 @@
-"""`automl-train fit`: from class folders to a proven bundle."""
+"""`automl-train fit`: from labelled pictures to a proven bundle."""
 
 from pathlib import Path
 
 import click
 
 from edge.session import usable_cores
-from training.cli.options import data_argument, drawn_option, mirrored_option, model_option, set_option
+from training.cli.options import data_argument, drawn_option, mirrored_option, model_option, recipe_with, set_option
 from training.cli.progress import bars
-from training.dataset.folders import read_folders
-from training.hyperparameters import parse_settings
-from training.local.fit import Order, fit_bundle
-from training.recipe import Recipe
+from training.dataset.labelled import read_labelled
+from training.export import check_identity, check_target
+from training.local.bundling import Export, export_run
+from training.local.fit import fit_run, prepare_run
 
 
 @click.command()
@@ -34,6 +34,13 @@ from training.recipe import Recipe
     metavar="DIR",
     help="Folder of the bundle.  [default: models/NAME/VERSION]",
 )
+@click.option(
+    "--run",
+    "run_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder of the fit itself.  [default: runs/NAME/VERSION; with --output, DIR.run]",
+)
 @click.option("--threads", type=click.IntRange(1), help="Threads to train on.  [default: all cores]")
 def fit(  # noqa: PLR0913 - one parameter an option, as click passes them
     data: tuple[Path, ...],
@@ -46,18 +53,18 @@ def fit(  # noqa: PLR0913 - one parameter an option, as click passes them
     name: str,
     version: str,
     output: Path | None,
+    run_folder: Path | None,
     threads: int | None,
 ) -> None:
     """Train a network on DATA/<class>/<picture> and end with a proven bundle."""
-    recipe, records = Recipe(model, parse_settings(settings), drawn, mirrored), read_folders(data)
-    order = Order(
-        name=name,
-        version=version,
-        recipe=recipe,
-        validation_data_size=validation_data_size,
-        threads=threads or usable_cores(),
-    )
     folder = output or Path("models") / name / version
+    run_folder = run_folder or (output.with_name(f"{output.name}.run") if output else Path("runs") / name / version)
+    check_identity(name, version)
+    check_target(folder)
+    labelled = read_labelled(data)
+    recipe = recipe_with(model, settings, task=labelled.task, drawn=drawn, mirrored=mirrored)
+    run = prepare_run(labelled, recipe, validation_data_size=validation_data_size, threads=threads or usable_cores())
     with bars() as shown:
-        bundle = fit_bundle(records, order, folder, lambda step: shown.training("training", step))
+        fit_run(run, run_folder, lambda step: shown.training("training", step))
+    bundle = export_run(run_folder, Export(name=name, version=version), folder)
     click.echo(f"{bundle} is proven and lies in {folder}")

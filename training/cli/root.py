@@ -18,8 +18,11 @@ COMMANDS: Commands = {
     "azure": ("training.cli.azure:azure", "Azure AutoML for Images: data, jobs, bundles, models, endpoints."),
 }
 EXTRAS: Mapping[str, str] = {
-    **dict.fromkeys(("torch", "onnx", "onnxruntime"), "cpu,train"),
-    **dict.fromkeys(("azure", "matplotlib", "packaging"), "azure"),
+    **dict.fromkeys(
+        ("torch", "onnx", "onnxruntime", "sklearn", "scipy", "optuna", "jinja2", "matplotlib"), "cpu,train"
+    ),
+    **dict.fromkeys(("dask", "distributed"), "dask"),
+    **dict.fromkeys(("azure", "packaging"), "azure"),
 }
 """Which extra installs a package that not everybody needs."""
 

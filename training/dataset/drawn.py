@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset.folders import Record
+from training.dataset.records import Record
 from training.errors import DataError
 
 Grey = NDArray[np.float32]
@@ -204,7 +204,7 @@ def write_drawn(folder: Path, count: int, seed: int, size: int = NATIVE_SIZE, su
         label, number = labels[position % len(labels)], position // len(labels) + 1
         path = folder / label / f"{label.lower()}_{number}{suffix}"
         _write(path, draw(label, number, seed, size))
-        yield Record(path, label)
+        yield Record(path, (label,))
 
 
 def encode(picture: Picture, suffix: str = ".png") -> bytes:

@@ -1,20 +1,11 @@
 """Reads collections of one folder a class into records, in the same order whatever the file system says."""
 
-import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 from edge.preprocess.decode import SUFFIXES
+from training.dataset.records import Record
 from training.errors import DataError
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One labelled picture: a readable file and the name of its class."""
-
-    path: Path
-    label: str
 
 
 def read_folders(roots: Iterable[Path]) -> list[Record]:
@@ -26,19 +17,6 @@ def read_folders(roots: Iterable[Path]) -> list[Record]:
         DataError: a root is missing or no folder, holds no class folder, or a class folder holds no picture.
     """
     return [record for root in roots for record in _read_root(Path(root))]
-
-
-def classes_of(records: Sequence[Record]) -> list[str]:
-    """Return the class names in label-index order: sorted, as AutoML writes `labels.json` (contract 0.9)."""
-    return sorted({record.label for record in records})
-
-
-def content_hash(records: Sequence[Record]) -> str:
-    """Return the sha256 (hex) over labels, file names and contents; independent of where the pictures lie."""
-    digest = hashlib.sha256()
-    for line in sorted(f"{r.label}/{r.path.name} {hashlib.sha256(read_bytes(r.path)).hexdigest()}\n" for r in records):
-        digest.update(line.encode())
-    return digest.hexdigest()
 
 
 def _read_root(root: Path) -> list[Record]:
@@ -55,7 +33,7 @@ def _read_class(folder: Path) -> list[Record]:
     if not files:
         suffixes = " ".join(sorted(SUFFIXES))
         raise DataError(f"{folder}: no pictures in this class folder; add some ({suffixes}) or remove the folder")
-    return [Record(path, folder.name) for path in files]
+    return [Record(path, (folder.name,)) for path in files]
 
 
 def _is_there(path: Path) -> bool:
@@ -68,11 +46,3 @@ def _visible(folder: Path) -> list[Path]:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as exc:
         raise DataError(f"{folder}: cannot be read ({exc.strerror}); check its permissions") from exc
-
-
-def read_bytes(path: Path) -> bytes:
-    """Return a picture file's bytes. Raises DataError naming the file."""
-    try:
-        return path.read_bytes()
-    except OSError as exc:
-        raise DataError(f"{path}: cannot be read ({exc.strerror}); check its permissions") from exc

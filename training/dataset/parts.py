@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from training.dataset.annotations import Example, pictures_per_class
+from training.dataset.annotations import Example, Picture, Tag, pictures_per_class
+from training.dataset.records import Record, content_of
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -41,6 +42,16 @@ def assign(examples: Sequence[Example], contents: Sequence[str], shares: Shares)
             for number in groups[content]:
                 chosen[number] = part
     return chosen
+
+
+def assign_records(records: Sequence[Record], shares: Shares) -> list[Part]:
+    """Return the part of each record, by its file's content.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    examples = [Example(Picture(str(r.path), r.path), tuple(map(Tag, r.labels))) for r in records]
+    return assign(examples, [content_of(record) for record in records], shares)
 
 
 def _rarest(members: Sequence[Example], frequency: Mapping[str, int]) -> str:

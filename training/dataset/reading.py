@@ -24,9 +24,10 @@ from training.dataset.annotations import (
 )
 from training.dataset.coco import is_coco, read_coco
 from training.dataset.entries import Entry, scaled
-from training.dataset.folders import read_bytes, read_folders
+from training.dataset.folders import read_folders
 from training.dataset.jsonl import read_jsonl
 from training.dataset.locate import Pictures
+from training.dataset.records import read_bytes
 from training.dataset.table import read_table
 from training.dataset.voc import read_voc, voc_files
 from training.errors import DataError, UsageError

@@ -12,9 +12,10 @@ from queue import Empty, Queue
 import numpy as np
 import torch
 
-from training.dataset.folders import Record, classes_of
+from training.dataset.records import Record, classes_of
 from training.dataset.split import Split, k_fold
 from training.evaluation import Confusion, confusion
+from training.local import networks
 from training.local.train import load_real, train
 from training.local.trainer import Step, predict
 from training.recipe import Recipe
@@ -98,12 +99,13 @@ def _drain(news: News, watch: Callable[[FoldStep], None]) -> None:
 
 def _run_fold(records: list[Record], recipe: Recipe, number: int, split: Split, threads: int, news: News) -> FoldResult:
     torch.set_num_threads(threads)
-    examples = load_real(records, recipe)
+    examples = load_real(records, classes_of(records), recipe)
 
     def tell(step: Step) -> None:
         if step.step == step.steps:
             news.put(FoldStep(number, step))
 
     network = train(recipe, classes_of(records), examples.subset(split.training), None, tell)
-    answered = predict(network, examples.subset(split.held_out), recipe.settings).argmax(1)
+    judged = networks.MirrorAverage(network).eval() if recipe.mirrored else network
+    answered = predict(judged, examples.subset(split.held_out), recipe.settings).argmax(1)
     return FoldResult(number, split.held_out.tolist(), answered.tolist())

@@ -13,7 +13,7 @@ from edge.bundle import Preprocessing
 from edge.errors import InputError
 from edge.preprocess.classification import prepare
 from edge.preprocess.decode import MAX_PIXELS, decode
-from training.dataset.folders import Record, read_bytes
+from training.dataset.records import Record, read_bytes
 from training.errors import DataError
 
 

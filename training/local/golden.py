@@ -12,7 +12,7 @@ from torch import nn
 from edge.bundle import Preprocessing
 from edge.postprocess.classification import softmax
 from training.dataset.drawn import defects, draw, encode
-from training.dataset.folders import Record, read_bytes
+from training.dataset.records import Record, read_bytes
 from training.errors import ExportError
 from training.export import GoldenPicture
 from training.local.examples import prepare_input

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable
 
-from training.hyperparameters import Hyperparameters
+from training.settings import Settings
 
 
-def learning_rate_factor(settings: Hyperparameters, steps_per_epoch: int) -> Callable[[int], float]:
+def learning_rate_factor(settings: Settings, steps_per_epoch: int) -> Callable[[int], float]:
     """Return step number (from 0) → factor 0..1 on the learning rate, after the scheduler that the settings name."""
     if settings.learning_rate_scheduler == "step":
         return lambda step: settings.step_lr_gamma ** (step // steps_per_epoch // settings.step_lr_step_size)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from training.dataset.drawn import defects, draw
-from training.dataset.folders import Record, classes_of
+from training.dataset.records import Record
 from training.errors import DataError
 from training.local import networks
 from training.local.examples import Examples, from_grey, load
@@ -17,10 +17,10 @@ SPARE = 3
 """How many times larger than needed a picture is kept, so that crops of it still have all their detail."""
 
 
-def load_real(records: Sequence[Record], recipe: Recipe) -> Examples:
+def load_real(records: Sequence[Record], classes: Sequence[str], recipe: Recipe) -> Examples:
     """Decode the records, labelled by their class's position; far larger pictures than needed are reduced."""
     sizes = recipe.settings.training_crop_size, recipe.settings.validation_resize_size
-    return load(records, classes_of(records), shorter_side=SPARE * max(sizes))
+    return load(records, classes, shorter_side=SPARE * max(sizes))
 
 
 def train(
@@ -37,7 +37,7 @@ def train(
     torch.manual_seed(recipe.settings.random_seed)
     network = networks.build(recipe.model, len(classes))
     Fit(network, recipe.settings, training, held_out).run(watch)
-    return networks.MirrorAverage(network).eval() if recipe.mirrored else network
+    return network
 
 
 def _draw(classes: Sequence[str], recipe: Recipe) -> Examples:

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from edge.bundle import Preprocessing
 from training.errors import DivergenceError
-from training.hyperparameters import Hyperparameters
 from training.local.augment import Augment
 from training.local.examples import Examples, validation_inputs
 from training.local.schedule import learning_rate_factor
+from training.settings import Settings
 
 LABEL_SMOOTHING = 0.1
 AVERAGE_DECAY = 0.998
@@ -37,15 +37,13 @@ class Step:
     held_out_accuracy: float | None
 
 
-Watch = Callable[[Step], None]
+Watch = Callable[[Step], object]
 
 
 class Fit:
     """One training run of one network."""
 
-    def __init__(
-        self, network: nn.Module, settings: Hyperparameters, training: Examples, held_out: Examples | None
-    ) -> None:
+    def __init__(self, network: nn.Module, settings: Settings, training: Examples, held_out: Examples | None) -> None:
         self._network = channels_last(network)
         self._settings = settings
         self._training = training
@@ -65,20 +63,21 @@ class Fit:
     def run(self, watch: Watch) -> None:
         """Train to the end and leave the network in eval mode; `watch` is called after every step."""
         for epoch in range(1, self._settings.number_of_epochs + 1):
-            self._run_epoch(epoch, watch)
-            if self._best.is_stale(epoch):
+            asked = not self._run_epoch(epoch, watch)
+            if asked or self._best.is_stale(epoch):
                 break
         self._network.load_state_dict(self._best.state or self._average.network.state_dict())
         self._network.eval()
 
-    def _run_epoch(self, epoch: int, watch: Watch) -> None:
+    def _run_epoch(self, epoch: int, watch: Watch) -> bool:
         self._network.train()
         loss_sum, right, seen = 0.0, 0, 0
+        going: object = True
         for step, (views, labels) in enumerate(self._batches(), 1):
             logits, loss = self._step(views, labels)
             loss_sum, right, seen = loss_sum + loss * len(labels), right + _hits(logits, labels), seen + len(labels)
             held_out = self._judge(epoch) if step == self._steps_per_epoch else None
-            watch(
+            going = watch(
                 Step(
                     epoch,
                     self._settings.number_of_epochs,
@@ -89,6 +88,7 @@ class Fit:
                     held_out,
                 )
             )
+        return going is not False
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Shuffle and cut into whole batches; the few that are left over come up in another epoch."""
@@ -149,7 +149,7 @@ class _Average:
 class _Best:
     """The weights of the best epoch so far, and whether waiting longer is worth it."""
 
-    def __init__(self, settings: Hyperparameters) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._accuracy = -1.0
         self._epoch = 0
@@ -174,7 +174,7 @@ def channels_last(network: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def predict(network: nn.Module, examples: Examples, settings: Hyperparameters) -> Tensor:
+def predict(network: nn.Module, examples: Examples, settings: Settings) -> Tensor:
     """Return raw logits [N,classes] of the examples, prepared as the edge does; leaves the network in eval mode."""
     network.eval()
     size = settings.validation_batch_size
@@ -183,7 +183,7 @@ def predict(network: nn.Module, examples: Examples, settings: Hyperparameters) -
     return torch.cat([network(torch.from_numpy(validation_inputs(batch, rule))) for batch in batches])
 
 
-def preprocessing(settings: Hyperparameters) -> Preprocessing:
+def preprocessing(settings: Settings) -> Preprocessing:
     """Return the rule by which the edge will prepare pictures for a network trained with these settings."""
     return Preprocessing(resize=settings.validation_resize_size, crop=settings.validation_crop_size)
 
@@ -192,7 +192,7 @@ def _hits(logits: Tensor, labels: Tensor) -> int:
     return int((logits.argmax(1) == labels).sum())
 
 
-def _optimizer(network: nn.Module, settings: Hyperparameters) -> torch.optim.Optimizer:
+def _optimizer(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     """Build the optimizer that the settings name; biases and norms (one axis) are not decayed."""
     weights = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]

@@ -51,7 +51,7 @@ def test_a_wrong_metric_is_a_bare_key_error() -> None:
 
 
 def test_a_wrong_optimizer_is_a_bare_key_error() -> None:
-    """So :mod:`training.azure.hyperparameters` checks names."""
+    """So :mod:`training.hyperparameters` checks names."""
     with pytest.raises(KeyError):
         made().set_training_parameters(model_name="resnet18", optimizer="rmsprop")
 

@@ -6,8 +6,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from training.azure.hyperparameters import KINDS, LAYERS, PARAMETERS, Parameter
-from training.azure.image_models import BOXES, CLASSIFYING, METRICS, NETWORKS
 from training.azure.job_schema import (
     Bandit,
     JobFile,
@@ -19,6 +17,8 @@ from training.azure.job_schema import (
     TruncationSelection,
 )
 from training.dataset.annotations import DETECTION, TASKS
+from training.hyperparameters import KINDS, LAYERS, PARAMETERS, Parameter
+from training.image_models import BOXES, CLASSIFYING, METRICS, NETWORKS
 
 PAGE = Path(__file__).parents[3] / "docs/reference/job-file.md"
 SECTIONS: Mapping[str, type[BaseModel]] = {

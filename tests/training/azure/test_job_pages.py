@@ -7,7 +7,7 @@ import pytest
 
 from tests.training.azure.job_file_reference import PAGE, page_with_tables
 from training.azure.job_file import read_job_file
-from training.azure.search_space import SAMPLED
+from training.search_space import SAMPLED
 
 PROJECT = Path(__file__).parents[3]
 EXAMPLES = sorted((PROJECT / "docs/jobs").glob("*.toml"))

@@ -16,7 +16,18 @@ from tests.azure.standin import Cloud
 from training.azure.job_views import JobView
 from training.azure.job_views import Trial as Tried
 from training.azure.session import Session
-from training.azure.watch import MOST_SPREAD, SIGNED_OUT_S, Back, Lost, News, Pace, Seen, TimedOut, changed_trials, follow
+from training.azure.watch import (
+    MOST_SPREAD,
+    SIGNED_OUT_S,
+    Back,
+    Lost,
+    News,
+    Pace,
+    Seen,
+    TimedOut,
+    changed_trials,
+    follow,
+)
 from training.errors import AzureError, AzureUnavailableError
 
 JOB = r"GET .*/jobs/line$"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from training.dataset.drawn import defects, draw, write_drawn
-from training.dataset.folders import classes_of, read_folders
+from training.dataset.folders import read_folders
+from training.dataset.records import classes_of
 from training.errors import DataError
 
 LABELS = list(defects())

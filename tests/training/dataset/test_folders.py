@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from training.dataset.folders import Record, classes_of, content_hash, read_folders
+from training.dataset.folders import read_folders
+from training.dataset.records import Record, classes_of, content_hash
 from training.errors import DataError
 
 
@@ -19,7 +20,7 @@ def test_records_are_sorted_and_labelled_by_folder(tmp_path: Path) -> None:
     wanted = [_touch(tmp_path / name) for name in ("a/1.JPG", "a/2.png", "b/0.bmp")]
     for other in ("a/.3.png", "a/notes.txt", ".hidden/1.png", "readme.md"):
         _touch(tmp_path / other)
-    assert read_folders([tmp_path]) == [Record(path, path.parent.name) for path in wanted]
+    assert read_folders([tmp_path]) == [Record(path, (path.parent.name,)) for path in wanted]
 
 
 def test_several_roots_share_classes(tmp_path: Path) -> None:

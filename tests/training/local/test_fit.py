@@ -12,31 +12,48 @@ torch = pytest.importorskip("torch")
 
 from edge.bundle import Bundle, open_bundle  # noqa: E402 - torch may be absent
 from edge.proof import load_and_prove  # noqa: E402 - as above
+from training.dataset.annotations import MULTICLASS  # noqa: E402 - as above
 from training.dataset.drawn import write_drawn  # noqa: E402 - as above
-from training.dataset.folders import Record, read_folders  # noqa: E402 - as above
-from training.dataset.split import hold_out  # noqa: E402 - as above
-from training.errors import DataError, DivergenceError, ExportError, UsageError  # noqa: E402 - as above
-from training.hyperparameters import parse_settings  # noqa: E402 - as above
+from training.dataset.folders import read_folders  # noqa: E402 - as above
+from training.dataset.labelled import Labelled  # noqa: E402 - as above
+from training.dataset.records import Record, classes_of  # noqa: E402 - as above
+from training.errors import DataError, ExportError, UsageError  # noqa: E402 - as above
 from training.judge import evaluate_bundle  # noqa: E402 - as above
-from training.local.fit import Order, fit_bundle  # noqa: E402 - as above
+from training.local.bundling import Export, export_run  # noqa: E402 - as above
+from training.local.fit import fit_run, prepare_run  # noqa: E402 - as above
 from training.local.graph import check_parity  # noqa: E402 - as above
-from training.local.trainer import Step  # noqa: E402 - as above
+from training.local.run import read_run  # noqa: E402 - as above
+from training.local.trainer import Step, Watch  # noqa: E402 - as above
 from training.recipe import Recipe  # noqa: E402 - as above
 from training.report import check_data, recipe_of, record_figures  # noqa: E402 - as above
+from training.settings import default_settings, parse_settings  # noqa: E402 - as above
 
-TINY = parse_settings(
-    [
-        "number_of_epochs=2",
-        "training_batch_size=12",
-        "optimizer=adamw",
-        "learning_rate=0.002",
-        "training_crop_size=32",
-        "validation_resize_size=36",
-        "validation_crop_size=32",
-    ]
+TINY = default_settings(
+    "mobilenetv2",
+    changes=parse_settings(
+        [
+            "number_of_epochs=2",
+            "training_batch_size=12",
+            "optimizer=adamw",
+            "learning_rate=0.002",
+            "training_crop_size=32",
+            "validation_resize_size=36",
+            "validation_crop_size=32",
+        ]
+    ),
 )
-RECIPE = Recipe("mobilenetv2", TINY, drawn=12, mirrored=True)
+RECIPE = Recipe(model="mobilenetv2", settings=TINY, drawn=12, mirrored=True)
 Fitted = tuple[Bundle, list[Step]]
+
+
+def fit_bundle(
+    records: list[Record], folder: Path, watch: Watch, *, recipe: Recipe = RECIPE, validation_data_size: float = 0.2
+) -> Bundle:
+    """Fit in a folder beside, export, and return the bundle."""
+    data = Labelled(MULTICLASS, tuple(classes_of(records)), tuple(records))
+    run = prepare_run(data, recipe, validation_data_size=validation_data_size, threads=1)
+    fit_run(run, folder.with_name("run"), watch)
+    return export_run(folder.with_name("run"), Export(name="tiny", version="1"), folder)
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +68,7 @@ def fitted(records: list[Record], tmp_path_factory: pytest.TempPathFactory) -> F
     """Return a bundle fitted once for all tests here, and the steps that were reported."""
     steps: list[Step] = []
     folder = tmp_path_factory.mktemp("models") / "tiny" / "1"
-    order = Order(name="tiny", version="1", recipe=RECIPE, threads=1)
-    return fit_bundle(records, order, folder, steps.append), steps
+    return fit_bundle(records, folder, steps.append), steps
 
 
 def test_bundle_is_whole_and_proven(fitted: Fitted) -> None:
@@ -114,11 +130,11 @@ def test_progress_is_reported_step_by_step(fitted: Fitted) -> None:
     assert all(np.isfinite(step.loss) for step in steps)
 
 
-def test_manifest_holds_the_held_out_figures(fitted: Fitted, records: list[Record]) -> None:
+def test_manifest_holds_the_held_out_figures(fitted: Fitted) -> None:
     """The metrics count what the bundle itself answers on the pictures held out."""
     bundle, _ = fitted
-    held_out = hold_out([record.label for record in records], 0.2, TINY.random_seed).held_out
-    judged = evaluate_bundle(bundle, [records[position] for position in held_out], lambda _: None)
+    held_out = read_run(bundle.folder.with_name("run")).held_out
+    judged = evaluate_bundle(bundle, held_out, lambda _: None)
     assert bundle.manifest.metrics["held_out"] == judged.as_json()
 
 
@@ -137,16 +153,15 @@ def test_evaluation_refuses_unknown_classes_and_broken_pictures(fitted: Fitted, 
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture")
     with pytest.raises(DataError, match="class 'Rust'"):
-        evaluate_bundle(bundle, [Record(broken, "Rust")], lambda _: None)
+        evaluate_bundle(bundle, [Record(broken, ("Rust",))], lambda _: None)
     with pytest.raises(DataError, match=r"broken\.png"):
-        evaluate_bundle(bundle, [Record(broken, "Rolled")], lambda _: None)
+        evaluate_bundle(bundle, [Record(broken, ("Rolled",))], lambda _: None)
 
 
 def test_same_seed_same_model(fitted: Fitted, records: list[Record], tmp_path: Path) -> None:
     """The same recipe on the same data gives the same graph, byte for byte."""
     bundle, _ = fitted
-    order = Order(name="tiny", version="1", recipe=RECIPE, threads=1)
-    again = fit_bundle(records, order, tmp_path / "again", lambda _: None)
+    again = fit_bundle(records, tmp_path / "again", lambda _: None)
     assert again.manifest.files == bundle.manifest.files
 
 
@@ -160,41 +175,29 @@ def test_figures_can_be_added_to_the_manifest(fitted: Fitted) -> None:
     record_figures(bundle, {})
 
 
-def test_taken_target_and_bad_name_are_refused_before_training(records: list[Record], tmp_path: Path) -> None:
-    """A folder with something in it, or an impossible name, ends the fit before its first step."""
+def test_taken_target_and_bad_name_are_refused_first(tmp_path: Path) -> None:
+    """A folder with something in it, or an impossible name, ends the export before anything is read."""
     (tmp_path / "taken").write_text("")
-
-    def never(step: Step) -> None:
-        raise AssertionError(step)
-
     with pytest.raises(ExportError, match="not empty"):
-        fit_bundle(records, Order(name="x", version="1", recipe=RECIPE, threads=1), tmp_path, never)
+        export_run(tmp_path / "run", Export(name="x", version="1"), tmp_path)
     with pytest.raises(UsageError, match="name 'a/b'"):
-        fit_bundle(records, Order(name="a/b", version="1", recipe=RECIPE, threads=1), tmp_path / "new", never)
+        export_run(tmp_path / "run", Export(name="a/b", version="1"), tmp_path / "new")
 
 
 def test_unusable_data_is_named(records: list[Record], tmp_path: Path) -> None:
     """One class only, a broken picture, or drawn pictures beside foreign classes: each is told."""
-    order = Order(name="x", version="1", recipe=RECIPE, validation_data_size=0, threads=1)
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture")
-    for chosen, message in (
-        ([r for r in records if r.label == "Rolled"], "at least two"),
-        ([*records, Record(broken, "Rolled")], r"broken\.png"),
-        ([Record(r.path, r.label.lower()) for r in records], "leave out --drawn"),
+    for number, (chosen, message) in enumerate(
+        (
+            ([r for r in records if r.label == "Rolled"], "at least two"),
+            ([*records, Record(broken, ("Rolled",))], r"broken\.png"),
+            ([Record(r.path, (r.label.lower(),)) for r in records], "leave out --drawn"),
+        )
     ):
         with pytest.raises(DataError, match=message):
-            fit_bundle(chosen, order, tmp_path / "new", lambda _: None)
-    assert not (tmp_path / "new").exists()
-
-
-def test_diverging_fit_is_stopped(records: list[Record], tmp_path: Path) -> None:
-    """A learning rate at which the loss is no longer a number ends the fit with that advice, and leaves nothing."""
-    wild = parse_settings(["learning_rate=10", "momentum=1", "optimizer=sgd", "number_of_epochs=40"], TINY)
-    order = Order(name="x", version="1", recipe=Recipe("resnet18", wild), threads=1)
-    with pytest.raises(DivergenceError, match="set a lower one"):
-        fit_bundle(records, order, tmp_path / "new", lambda _: None)
-    assert list(tmp_path.iterdir()) == []
+            fit_bundle(chosen, tmp_path / str(number) / "new", lambda _: None, validation_data_size=0)
+        assert not (tmp_path / str(number) / "new").exists()
 
 
 def test_parity_check_finds_differences() -> None:

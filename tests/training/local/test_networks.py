@@ -5,8 +5,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from training.errors import UnknownModelError  # noqa: E402 - torch may be absent
-from training.hyperparameters import LOCAL_MODELS  # noqa: E402 - as above
 from training.local import networks  # noqa: E402 - as above
+from training.settings import LOCAL_MODELS  # noqa: E402 - as above
 
 
 @pytest.mark.parametrize(

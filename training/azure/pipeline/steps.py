@@ -23,10 +23,10 @@ from training.azure.register import Order, digest_as, register
 from training.azure.session import Session
 from training.dataset.annotations import MULTICLASS, Example, Tag
 from training.dataset.collection import collect
-from training.dataset.folders import Record, read_bytes
 from training.dataset.jsonl import read_jsonl
 from training.dataset.mltable import lines_of, stored_name, table_of
 from training.dataset.parts import Part, Shares
+from training.dataset.records import Record, read_bytes
 from training.errors import DataError
 from training.judge import evaluate_bundle
 
@@ -85,7 +85,7 @@ def test_records(table: Path, url: str, pictures: Path) -> list[Record]:
             marks = entry.marks
             if len(marks) != 1 or not isinstance(marks[0], Tag) or not path.is_file():
                 raise DataError(f"{file}: {entry.reference} is none of the pictures in {pictures}")
-            records.append(Record(path, marks[0].label))
+            records.append(Record(path, (marks[0].label,)))
     if not records:
         raise DataError(f"{table}: holds no test pictures")
     return records

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from edge.azureml.containers import open_datastore
 from training.azure.data_assets import Assets
-from training.azure.image_models import nearest
 from training.azure.job_file import ASSET, JobFile
 from training.azure.job_request import MARK, make_job
 from training.azure.jobs import check_free, compute_problems, send_once, status_word
@@ -19,6 +18,7 @@ from training.azure.pipeline.snapshot import place_of, snapshot
 from training.azure.session import Session
 from training.dataset.entries import place_of as located
 from training.errors import AzureError, UsageError
+from training.image_models import nearest
 
 if TYPE_CHECKING:
     from azure.ai.ml.entities import PipelineJob

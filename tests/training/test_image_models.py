@@ -2,8 +2,8 @@
 
 import pytest
 
-from training.azure.image_models import METRICS, NETWORKS, model_problem, network
 from training.dataset.annotations import TASKS
+from training.image_models import METRICS, NETWORKS, model_problem, network
 
 
 def test_every_task_has_models_and_a_metric() -> None:

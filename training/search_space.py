@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from training.azure.hyperparameters import Parameter, Value
-from training.azure.image_models import nearest
+from training.hyperparameters import Parameter, Value
+from training.image_models import nearest
 
 Number = int | float
 Step = Annotated[Number, Field(gt=0)]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from training.azure.hyperparameters import parameter
-from training.azure.search_space import SAMPLED, drawn_problems, read_distribution
+from training.hyperparameters import parameter
+from training.search_space import SAMPLED, drawn_problems, read_distribution
 
 
 def problems(name: str, raw: object) -> list[str]:
