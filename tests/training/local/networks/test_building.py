@@ -32,18 +32,6 @@ def test_any_input_size(name: str) -> None:
         assert network(torch.zeros(1, 3, 40, 56)).shape == (1, 5)
 
 
-def test_mirror_average_answers_a_picture_and_its_mirror_image_alike() -> None:
-    """The logits are the mean of both views, row by row, in a batch as alone."""
-    plain = networks.build("mobilenetv2", 3).eval()
-    mirrored = networks.MirrorAverage(plain).eval()
-    pictures = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        expected = (plain(pictures) + plain(pictures.flip(3))) / 2
-        assert torch.allclose(mirrored(pictures), expected, atol=1e-6)
-        assert torch.allclose(mirrored(pictures.flip(3)), expected, atol=1e-6)
-        assert torch.allclose(mirrored(pictures[1:2]), expected[1:2], atol=1e-6)
-
-
 def test_names_on_offer_are_the_ones_built() -> None:
     """What the command line offers is what the trainer has."""
     assert tuple(networks.model_names()) == LOCAL_MODELS
