@@ -9,10 +9,10 @@ from azure.ai.ml.entities._job.automl.image import image_classification_search_s
 from azure.ai.ml.entities._job.automl.image import image_object_detection_search_space as detection
 
 from training.azure.job_request import FACTORIES
-from training.azure.job_rules import MODEL_NAME
 from training.dataset.annotations import DETECTION, MULTICLASS, MULTILABEL, SEGMENTATION, TASKS
 from training.hyperparameters import PARAMETERS, as_sent, known, parameter
 from training.image_models import network
+from training.space_rules import MODEL_NAME
 
 
 def sdk_names(task: str) -> set[str]:

@@ -1,23 +1,46 @@
 """`job.toml`: what AutoML shall train, checked as a whole before anything is asked of Azure."""
 
-import re
-import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from training.azure.job_rules import Plan, job_problems
+from edge.bundle import Task
 from training.azure.job_schema import ASSET, TABLES, JobFile
 from training.dataset.annotations import TASKS
 from training.dataset.mltable import MLTABLE
-from training.errors import UsageError
-from training.hyperparameters import cut
-from training.image_models import METRICS, nearest
+from training.hyperparameters import Parameter, cut, known, parameter
+from training.image_models import METRICS, model_problem, nearest
 from training.search_space import SAMPLED
+from training.space_rules import MODEL_NAME, Plan, plan_problems
+from training.toml_file import read_toml, refusal, schema_problems
 
 __all__ = ["ASSET", "JobFile", "check_job", "read_job_file"]
+
+
+@dataclass(frozen=True, slots=True)
+class AutoML:
+    """What AutoML takes: its models, and unless it is allowed only those that give ONNX; its hyperparameters."""
+
+    allow_no_onnx: bool = False
+
+    def model_problem(self, task: Task, name: str) -> str | None:
+        """Return what is wrong with a model's name, None where nothing is."""
+        return model_problem(task, name, allow_no_onnx=self.allow_no_onnx)
+
+    def parameter(self, task: Task, name: str) -> Parameter | str:
+        """Return a task's hyperparameter, or why there is none of that name."""
+        found = parameter(name)
+        if found is not None and task in found.tasks:
+            return found
+        if found is not None:
+            return f"is no hyperparameter of {task}, but of {', '.join(sorted(found.tasks))}"
+        close = nearest(name, [MODEL_NAME, *(there.name for there in known(task))])
+        return "no such hyperparameter; " + (
+            f"did you mean {close}?" if close else "docs/reference/job-file.md lists them"
+        )
 
 
 def read_job_file(
@@ -30,10 +53,7 @@ def read_job_file(
     Raises:
         UsageError: it cannot be read, or something in it is wrong; the text has one problem a line, with its key.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read as a job file ({error})") from error
+    raw = read_toml(path, "a job file")
     given = {**raw, "name": name} if name else raw
     return check_job(given, path, allow_no_onnx=allow_no_onnx, without_data=without_data)
 
@@ -47,18 +67,15 @@ def check_job(
     try:
         found = JobFile.model_validate(dict(raw))
     except ValidationError as error:
-        problems += [_text(dict(item)) for item in error.errors(include_url=False)]
+        problems += schema_problems(error, TABLES)
     if not without_data and "training_data" not in raw:
         problems.append("training_data: is required")
     problems += _choices(raw)
     for key in ("training_data", "validation_data"):
         problems += _data_problems(key, raw.get(key), path.parent)
-    problems += job_problems(_plan(raw, allow_no_onnx=allow_no_onnx))
+    problems += plan_problems(_plan(raw, allow_no_onnx=allow_no_onnx))
     if problems or found is None:
-        count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise UsageError(
-            "\n".join([f"{path} has {count}:", *(f"  {' '.join(problem.split())}" for problem in problems)])
-        )
+        raise refusal(path, problems)
     return found
 
 
@@ -75,7 +92,7 @@ def _plan(raw: Mapping[str, Any], *, allow_no_onnx: bool) -> Plan:
         swept="sweep" in raw,
         sampling=sampling if sampling in SAMPLED else None,
         max_trials=trials if isinstance(trials, int) else 1,
-        allow_no_onnx=allow_no_onnx,
+        trainer=AutoML(allow_no_onnx=allow_no_onnx),
     )
 
 
@@ -107,36 +124,3 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False  # a name that is too long, a folder that may not be looked into
-
-
-def _text(item: Mapping[str, Any]) -> str:
-    """Return one of pydantic's problems in words for a person."""
-    location, kind = item["loc"], str(item["type"])
-    place = ".".join(
-        str(part) for part in location if part not in ("bandit", "median_stopping", "truncation_selection")
-    )
-    if kind == "extra_forbidden":
-        return f"{place}: {_unknown(location)}"
-    if kind == "missing":
-        return f"{place}: is required"
-    said = str(item["msg"]).removeprefix("Value error, ").replace("Input should be", "must be").replace("valid ", "")
-    said = re.sub(r"a dictionary( or instance of \w+)?", "a table", said)
-    if kind == "string_pattern_mismatch":
-        said = "must have letters, digits, '_' and '-' only, at most 200, a letter or digit first"
-    given = item["input"]
-    shown = "" if isinstance(given, dict | list) else f", got {cut(repr(given))}"
-    return f"{place}: {said.replace('a integer', 'a whole number')}{shown}"
-
-
-def _unknown(location: tuple[int | str, ...]) -> str:
-    key, table = str(location[-1]), str(location[-2]) if len(location) > 1 else ""
-    there = list(TABLES[table].model_fields)
-    close = nearest(key, there)
-    homes = [home for home, section in TABLES.items() if home != table and key in section.model_fields]
-    if close:
-        return f"no such key; did you mean {close}?"
-    return (
-        f"no such key here; it belongs into [{homes[0]}]"
-        if homes and homes[0]
-        else f"no such key; there are {', '.join(there)}"
-    )

@@ -8,12 +8,13 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from edge.azureml.connection import Rehearsal
-from training.azure.job_rules import MODEL_NAME
-from training.azure.job_schema import JobFile, JobIdentity, Sweep
+from training.azure.job_schema import JobFile, JobIdentity
 from training.azure.session import Session
 from training.errors import AzureError
 from training.hyperparameters import as_sent
 from training.search_space import AnyDistribution, read_distribution
+from training.space_rules import MODEL_NAME
+from training.sweep_schema import Sweep
 
 if TYPE_CHECKING:
     from azure.ai.ml.automl import SearchSpace

@@ -3,14 +3,13 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from training.azure.tracking import TrackedRun
+from training.leaderboard import ENDED, State, Trial, metric_of
 
-State = Literal["waiting", "running", "completed", "failed", "cancelled"]
-ENDED: frozenset[State] = frozenset(("completed", "failed", "cancelled"))
 _STATES: Mapping[str, State] = {
     **dict.fromkeys(
         ("notstarted", "queued", "preparing", "provisioning", "starting", "scheduled", "paused"), "waiting"
@@ -25,32 +24,6 @@ HYPERPARAMETERS_TAG = "hyperparameters"
 SETTINGS_PROPERTY = "AMLSettingsJsonString"
 SWEEP_SUFFIX = "_HD"
 """AutoML's trials are the children of a sweep that is called after the job."""
-MODEL = "model_name"
-_SMALLER_IS_BETTER = re.compile(r"loss|error|rmse|mae\b|mape", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One trial: ``metrics`` are the last values that it logged, ``score`` that of the job's primary metric."""
-
-    name: str
-    state: State
-    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    score: float | None = None
-    started: datetime | None = None
-    ended: datetime | None = None
-
-    @property
-    def number(self) -> int | None:
-        """The number that its name ends with."""
-        found = re.search(r"_(\d+)$", self.name)
-        return int(found[1]) if found else None
-
-    def seconds(self, now: datetime | None = None) -> float | None:
-        """How long it ran, or has been running ``now``; None before it began."""
-        until = self.ended or now or datetime.now(UTC)
-        return (until - self.started).total_seconds() if self.started else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +47,11 @@ class JobView:
     note: str | None = None
 
     @property
+    def called(self) -> str:
+        """What it is, and its name."""
+        return f"job {self.name}"
+
+    @property
     def ended(self) -> bool:
         """Whether nothing will change any more."""
         return self.state in ENDED
@@ -82,11 +60,6 @@ class JobView:
 def state_of(word: Any) -> State:
     """Return what a word of Azure's or MLflow's means."""
     return _STATES.get(str(getattr(word, "value", word)).lower(), "running")
-
-
-def smaller_is_better(metric: str) -> bool:
-    """Tell a loss or an error from a figure that shall be high."""
-    return bool(_SMALLER_IS_BETTER.search(metric))
 
 
 def job_view(job: Any) -> JobView:
@@ -142,11 +115,6 @@ def tried(run: TrackedRun, metric: str | None) -> Trial:
         started=run.started,
         ended=run.ended,
     )
-
-
-def metric_of(metrics: Mapping[str, float], name: str) -> float | None:
-    """Return a metric by its name, capitals aside; None where it is missing."""
-    return metrics.get(name, {key.lower(): value for key, value in metrics.items()}.get(name.lower()))
 
 
 def listed(job: Any) -> Trial:

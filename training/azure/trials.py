@@ -6,22 +6,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from training.azure.job_views import (
-    ENDED,
-    HYPERPARAMETERS_TAG,
-    MODEL,
-    SWEEP_SUFFIX,
-    JobView,
-    State,
-    Trial,
-    job_view,
-    listed,
-    state_of,
-    tried,
-)
+from training.azure.job_views import HYPERPARAMETERS_TAG, SWEEP_SUFFIX, JobView, job_view, listed, state_of, tried
 from training.azure.session import Session
 from training.azure.tracking import TrackedRun, Tracking, open_tracking
 from training.errors import AzureError, AzureUnavailableError
+from training.leaderboard import ENDED, MODEL, State, Trial
 
 __all__ = ["MODEL", "JobReader", "JobView", "State", "Trial", "best_trial", "job_view", "open_job"]
 

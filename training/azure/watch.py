@@ -11,10 +11,11 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from edge.azureml.faults import explain
-from training.azure.job_views import JobView, Trial
+from training.azure.job_views import JobView
 from training.azure.session import Session
 from training.azure.trials import JobReader, open_job
 from training.errors import AzureError, AzureUnavailableError
+from training.leaderboard import Trial
 
 FIRST_TRIES = 3
 """How often Azure is asked before anything was heard of the job; whoever begins wants to know that nothing works."""

@@ -57,7 +57,7 @@ def test_a_wrong_optimizer_is_a_bare_key_error() -> None:
 
 
 def test_nonsense_is_sent_as_it_is(session: Session) -> None:
-    """No type, range, limit or search space is looked at: :mod:`training.azure.job_rules` does."""
+    """No type, range, limit or search space is looked at: :mod:`training.space_rules` does."""
     nonsense = made(validation_data_size=1.5)
     nonsense.set_training_parameters(model_name="no-such-model", number_of_epochs="three", learning_rate=-5)
     nonsense.set_limits(max_trials=1, max_concurrent_trials=9, timeout_minutes=-1)

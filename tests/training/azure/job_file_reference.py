@@ -6,19 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from training.azure.job_schema import (
-    Bandit,
-    JobFile,
-    JobIdentity,
-    Limits,
-    MedianStopping,
-    Serverless,
-    Sweep,
-    TruncationSelection,
-)
+from training.azure.job_schema import JobFile, JobIdentity, Serverless
 from training.dataset.annotations import DETECTION, TASKS
 from training.hyperparameters import KINDS, LAYERS, PARAMETERS, Parameter
 from training.image_models import BOXES, CLASSIFYING, METRICS, NETWORKS
+from training.sweep_schema import Bandit, Limits, MedianStopping, Sweep, TruncationSelection
 
 PAGE = Path(__file__).parents[3] / "docs/reference/job-file.md"
 SECTIONS: Mapping[str, type[BaseModel]] = {

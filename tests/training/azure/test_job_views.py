@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from training.azure.job_views import hyperparameters_of, job_view, metric_of, smaller_is_better, state_of
+from training.azure.job_views import hyperparameters_of, job_view, state_of
 
 
 @pytest.mark.parametrize(
@@ -50,21 +50,6 @@ def test_hyperparameters_are_flat(tag: object, flat: list[str]) -> None:
 def test_a_trial_may_tell_nothing(tags: Mapping[str, str]) -> None:
     """Then it has no hyperparameters."""
     assert hyperparameters_of(tags) == {}
-
-
-def test_which_metrics_shall_be_low() -> None:
-    """Losses and errors."""
-    assert [m for m in ("accuracy", "log_loss", "AUC_weighted", "norm_macro_error", "mae") if smaller_is_better(m)] == [
-        "log_loss",
-        "norm_macro_error",
-        "mae",
-    ]
-
-
-def test_a_metric_is_found_whatever_its_capitals() -> None:
-    """Where there is one."""
-    assert metric_of({"AUC_weighted": 0.5}, "auc_weighted") == 0.5
-    assert metric_of({}, "accuracy") is None
 
 
 @pytest.mark.parametrize("created", [datetime(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC)])  # noqa: DTZ001 - what is asked

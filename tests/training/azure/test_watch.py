@@ -14,7 +14,6 @@ from tests.azure.arm import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
 from tests.azure.simulation import RunningJob, Trial, automl_job, running_job
 from tests.azure.standin import Cloud
 from training.azure.job_views import JobView
-from training.azure.job_views import Trial as Tried
 from training.azure.session import Session
 from training.azure.watch import (
     MOST_SPREAD,
@@ -29,6 +28,7 @@ from training.azure.watch import (
     follow,
 )
 from training.errors import AzureError, AzureUnavailableError
+from training.leaderboard import Trial as Tried
 
 JOB = r"GET .*/jobs/line$"
 

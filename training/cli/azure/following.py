@@ -12,11 +12,13 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from training.azure.job_views import JobView, Trial, metric_of
-from training.azure.leaderboard import Row, leaderboard
+from training.azure.job_views import JobView
 from training.azure.watch import Back, Lost, News, Seen, TimedOut, changed_trials
-from training.cli.azure.trials import board_view, figure, headline, setting, short
+from training.cli.trials import board_view, figure, headline, setting, short
+from training.leaderboard import Row, Trial, leaderboard, metric_of
 
+STAR = "the best, as Azure says"
+"""What the star beside a trial means."""
 EXIT_CODES: Mapping[str, int] = {"completed": 0, "failed": 1, "cancelled": 3}
 TIMED_OUT, INTERRUPTED = 4, 130
 LINES_AROUND = 8
@@ -197,7 +199,7 @@ class LiveTable:
             return Group(headline(view), *(Text(trial_line(trial, view, None)) for trial in view.trials))
         board = leaderboard(view, None if view.metric else next(iter(view.trials[0].metrics), None))
         room = max(1, self._console.height - LINES_AROUND - notes)
-        return board_view(board, _most_telling(board.rows, room), self._console.width)
+        return board_view(board, _most_telling(board.rows, room), self._console.width, star=STAR)
 
 
 def _most_telling(rows: tuple[Row, ...], room: int) -> list[Row]:

@@ -9,9 +9,10 @@ import click
 import pytest
 from rich.console import Console
 
-from training.azure.job_views import JobView, State, Trial
+from training.azure.job_views import JobView
 from training.azure.watch import Back, Lost, News, Seen, TimedOut
 from training.cli.azure.following import Duration, LiveTable, last_words, outcome, showing, span
+from training.leaderboard import State, Trial
 
 
 def seen(state: State, *trials: Trial, reasons: dict[str, str] | None = None, **more: object) -> Seen:

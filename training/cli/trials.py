@@ -8,8 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from training.azure.job_views import JobView, State, Trial
-from training.azure.leaderboard import Leaderboard, Row
+from training.leaderboard import ENDED, Leaderboard, Overview, Row, State, Trial
 
 GAP = 2
 HEAD_WIDTH = 10
@@ -18,6 +17,7 @@ STYLES: dict[State, str] = {
     "waiting": "dim",
     "running": "cyan",
     "completed": "",
+    "terminated": "yellow",
     "failed": "red",
     "cancelled": "yellow",
 }
@@ -66,7 +66,7 @@ def fitting(columns: Sequence[Column], width: int) -> tuple[list[Column], list[C
 
 
 def short(trial: Trial, job: str) -> str:
-    """Return what tells a trial from the job's other ones: its number, else its name."""
+    """Return what tells a trial from the others: its number, else its name."""
     return str(trial.number) if trial.number is not None and trial.name.startswith(f"{job}_") else trial.name
 
 
@@ -119,22 +119,22 @@ def trial_table(board: Leaderboard, rows: Sequence[Row], width: int) -> tuple[Ta
     return table, [column.name for column in dropped]
 
 
-def headline(view: JobView) -> Text:
-    """Return how a job stands, in one line."""
+def headline(view: Overview) -> Text:
+    """Return how it stands, in one line."""
     counts = {state: sum(trial.state == state for trial in view.trials) for state in STYLES}
-    ended = counts["completed"] + counts["failed"] + counts["cancelled"]
+    ended = sum(counts[state] for state in ENDED)
     of = f" of {view.planned}" if view.planned else ""
     more = [f"{count} {state}" for state, count in counts.items() if count and state not in ("completed", "waiting")]
     trials = f", {ended}{of} trials done" if view.trials else ""
-    return Text(f"job {view.name}: {view.status}{trials}" + (f" ({', '.join(more)})" if more else ""))
+    return Text(f"{view.called}: {view.status}{trials}" + (f" ({', '.join(more)})" if more else ""))
 
 
-def board_view(board: Leaderboard, rows: Sequence[Row], width: int) -> RenderableType:
-    """Return headline, table, and what there is to know about them."""
+def board_view(board: Leaderboard, rows: Sequence[Row], width: int, *, star: str) -> RenderableType:
+    """Return headline, table, and what there is to know about them; ``star`` says what the one means."""
     table, dropped = trial_table(board, rows, width)
     notes = []
     if any(row.best for row in rows):
-        notes.append("* the best, as Azure says")
+        notes.append(f"* {star}")
     if len(rows) < len(board.rows):
         notes.append(f"{len(board.rows) - len(rows)} more trials")
     if dropped:

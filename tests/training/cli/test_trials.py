@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from training.azure.job_views import JobView, State, Trial
-from training.azure.leaderboard import leaderboard
-from training.cli.azure.trials import Column, board_view, broken, figure, fitting, headline, setting, short
+from training.azure.job_views import JobView
+from training.cli.trials import Column, board_view, broken, figure, fitting, headline, setting, short
+from training.leaderboard import State, Trial, leaderboard
 
 
 def trial(number: int, accuracy: float | None, state: State = "completed", **hyperparameters: Any) -> Trial:
@@ -24,7 +24,7 @@ def view(*trials: Trial, **more: Any) -> JobView:
 def printed(job: JobView, width: int = 80, top: int | None = None) -> list[str]:
     console = Console(file=StringIO(), width=width)
     board = leaderboard(job)
-    console.print(board_view(board, board.rows[:top], width), highlight=False)
+    console.print(board_view(board, board.rows[:top], width, star="the best, as Azure says"), highlight=False)
     file = console.file
     assert isinstance(file, StringIO)
     return [line.rstrip() for line in file.getvalue().splitlines()]

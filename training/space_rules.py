@@ -1,20 +1,32 @@
-"""What must hold between a job's task, models, hyperparameters and search spaces."""
+"""What must hold between task, models, hyperparameters and search spaces: of a job in Azure, and of a sweep here."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from edge.bundle import Task
-from training.hyperparameters import LAYERS, PARAMETERS, Parameter, known, parameter
-from training.image_models import Network, model_problem, nearest, network
+from training.hyperparameters import LAYERS, PARAMETERS, Parameter, parameter
+from training.image_models import Network, network
 from training.search_space import SAMPLED, AnyDistribution, OneOf, drawn_problems, read_distribution
 
 MODEL_NAME = "model_name"
 
 
+class Trainer(Protocol):
+    """Who is to train: what models and hyperparameters it takes."""
+
+    def model_problem(self, task: Task, name: str) -> str | None:
+        """Return what is wrong with a model's name, None where nothing is."""
+        ...
+
+    def parameter(self, task: Task, name: str) -> Parameter | str:
+        """Return a hyperparameter with the range that it has there, or why it is not taken."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is looked at: a job as its file says, as far as that is of the right form (None: it is not)."""
+    """What is looked at: a file as far as it is of the right form (None: it is not)."""
 
     task: Task | None
     fixed: Mapping[str, Any]
@@ -22,7 +34,7 @@ class Plan:
     swept: bool
     sampling: str | None
     max_trials: int
-    allow_no_onnx: bool
+    trainer: Trainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +61,7 @@ class Space:
         return (self.around[name],) if name in self.around else ()
 
 
-def job_problems(plan: Plan) -> Iterator[str]:
+def plan_problems(plan: Plan) -> Iterator[str]:
     """Yield every problem, with its key."""
     yield from _form_problems(plan)
     if plan.task is None:
@@ -97,7 +109,7 @@ def _fixed_problems(plan: Plan, task: Task) -> Iterator[str]:
         if name == MODEL_NAME:
             said = _name_problem(plan, task, value)
         else:
-            found = _known(task, name)
+            found = plan.trainer.parameter(task, name)
             said = found.problem(value) if isinstance(found, Parameter) else found
         if said:
             yield f"model.{name}: {said}"
@@ -106,18 +118,7 @@ def _fixed_problems(plan: Plan, task: Task) -> Iterator[str]:
 def _name_problem(plan: Plan, task: Task, value: object) -> str | None:
     if not isinstance(value, str):
         return f"must be a model's name, got {value!r}"
-    return model_problem(task, value, allow_no_onnx=plan.allow_no_onnx)
-
-
-def _known(task: Task, name: str) -> Parameter | str:
-    """Return a task's hyperparameter, or why there is none of that name."""
-    found = parameter(name)
-    if found is not None and task in found.tasks:
-        return found
-    if found is not None:
-        return f"is no hyperparameter of {task}, but of {', '.join(sorted(found.tasks))}"
-    close = nearest(name, [MODEL_NAME, *(there.name for there in known(task))])
-    return "no such hyperparameter; " + (f"did you mean {close}?" if close else "docs/reference/job-file.md lists them")
+    return plan.trainer.model_problem(task, value)
 
 
 def _read_space(plan: Plan, task: Task, place: str, raw: Mapping[str, Any]) -> tuple[Space, list[str]]:
@@ -149,7 +150,7 @@ def _entry_problems(plan: Plan, task: Task, name: str, drawn: AnyDistribution) -
     if name == MODEL_NAME:
         yield from _model_choice_problems(plan, task, drawn)
         return
-    found = _known(task, name)
+    found = plan.trainer.parameter(task, name)
     if isinstance(found, Parameter):
         yield from drawn_problems(found, drawn)
     else:

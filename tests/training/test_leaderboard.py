@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from training.azure.job_views import JobView, State, Trial
-from training.azure.leaderboard import as_csv, differing, leaderboard, records
-from training.errors import AzureError, UsageError
+from training.azure.job_views import JobView
+from training.errors import TrainingError, UsageError
+from training.leaderboard import State, Trial, as_csv, differing, leaderboard, metric_of, records, smaller_is_better
 
 BEGAN = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 DONE = datetime(2026, 1, 1, 12, 5, tzinfo=UTC)
@@ -70,7 +70,7 @@ def test_a_job_without_a_primary_metric_needs_one_named() -> None:
 )
 def test_a_job_without_trials_says_so(state: str, words: str) -> None:
     """Some may still come, or not."""
-    with pytest.raises(AzureError, match=words):
+    with pytest.raises(TrainingError, match=words):
         leaderboard(JobView("line", "automl", state, state))  # type: ignore[arg-type] # one of the states
 
 
@@ -129,3 +129,18 @@ def test_rows_as_records() -> None:
         "metrics": {"accuracy": 0.5},
         "hyperparameters": {"epochs": 5},
     }
+
+
+def test_which_metrics_shall_be_low() -> None:
+    """Losses and errors."""
+    assert [m for m in ("accuracy", "log_loss", "AUC_weighted", "norm_macro_error", "mae") if smaller_is_better(m)] == [
+        "log_loss",
+        "norm_macro_error",
+        "mae",
+    ]
+
+
+def test_a_metric_is_found_whatever_its_capitals() -> None:
+    """Where there is one."""
+    assert metric_of({"AUC_weighted": 0.5}, "auc_weighted") == 0.5
+    assert metric_of({}, "accuracy") is None
