@@ -47,14 +47,20 @@ def be_modest(niceness: int) -> None:
 
 def limit_memory() -> None:
     """Let this process take no more memory than is free now: it fails before it presses others out."""
-    free = [amount for amount in (_free_bytes(), _cgroup_free_bytes()) if amount is not None]
-    if not free:
+    free = free_memory()
+    if free is None:
         return
-    limit = (_kib(PROC / "self/status", "VmData") or 0) + max(min(free) - RESERVE_BYTES, 0)
+    limit = (_kib(PROC / "self/status", "VmData") or 0) + max(free - RESERVE_BYTES, 0)
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     if hard == resource.RLIM_INFINITY or limit < hard:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def free_memory() -> int | None:
+    """Return the bytes that this process may still take: of the machine, or of its control group; None: unknown."""
+    free = [amount for amount in (_free_bytes(), _cgroup_free_bytes()) if amount is not None]
+    return min(free, default=None)
 
 
 def _free_bytes() -> int | None:

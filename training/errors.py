@@ -8,7 +8,10 @@
     ├ DataError                  pictures, folders or splits that cannot be trained on
     ├ DivergenceError            a fit whose loss is no longer a number
     ├ ExportError                a trained network that does not become a bundle
+    ├ OutOfMemoryError           not even the smallest batch fits into the memory
+    ├ StorageError               the disk does not take what a fit must keep: full, or not writable
     └ UsageError                 exit code 2: asked for something that does not exist
+      ├ BudgetError              a time in which nothing can be trained
       ├ HyperparameterError      unknown name or value out of range
       └ UnknownModelError        a network that this trainer does not have
 """
@@ -38,8 +41,20 @@ class ExportError(TrainingError):
     """The trained network could not be written as a bundle, or the written one does not answer as the network did."""
 
 
+class OutOfMemoryError(TrainingError):
+    """The memory, of the GPU or of the machine, does not hold even two pictures' training."""
+
+
+class StorageError(TrainingError):
+    """The folder of a fit cannot be written: the disk is full, read-only, or another fit works there."""
+
+
 class UsageError(TrainingError):
     """The request itself is wrong."""
+
+
+class BudgetError(UsageError):
+    """A budget of time in which not one epoch of anything can be trained."""
 
 
 class HyperparameterError(UsageError):

@@ -1,12 +1,13 @@
 """What makes a model, apart from the pictures."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from edge.bundle import Task
 from training.dataset.annotations import MULTICLASS
-from training.errors import DataError, HyperparameterError
+from training.errors import DataError, UsageError
+from training.hyperparameters import Value
 from training.settings import Settings, default_settings
 
 Views = Literal["surface", "light"]
@@ -17,12 +18,43 @@ NO_WEIGHTS = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """What a recipe is where nothing else is asked for: changes to AutoML's hyperparameters, and what it has not."""
+
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    mirrored: bool = False
+    standardised: bool = False
+
+
+PRESETS: Mapping[str, Preset] = {
+    "automl": Preset(),
+    "scratch": Preset(
+        settings={
+            "number_of_epochs": 56,
+            "training_batch_size": 32,
+            "learning_rate": 0.003,
+            "optimizer": "adamw",
+            "weight_decay": 0.05,
+            "warmup_cosine_lr_cycles": 0.5,
+            "early_stopping": 0,
+            "validation_resize_size": 96,
+            "validation_crop_size": 96,
+            "training_crop_size": 96,
+        },
+        mirrored=True,
+    ),
+}
+"""``automl``: AutoML's defaults, made for pretrained weights. ``scratch``: what a few hundred pictures want without."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """Network, hyperparameters, and what AutoML has no name for.
 
     ``drawn`` is how many drawn pictures are trained on beside the given ones (never held out). ``mirrored`` makes the
     exported graph average its logits over the picture and its mirror image. ``pretrained`` says where the first
-    weights come from: ``none``, a file, or a repository of the Hugging Face hub.
+    weights come from: ``none``, a file, or a repository of the Hugging Face hub. ``standardised`` makes the network
+    see every picture less its own mean and by its own deviation, in training and in the graph.
     """
 
     model: str
@@ -32,6 +64,12 @@ class Recipe:
     pretrained: str = NO_WEIGHTS
     drawn: int = 0
     mirrored: bool = False
+    standardised: bool = False
+
+    def flat(self) -> dict[str, Any]:
+        """Return all of it by name, the hyperparameters beside the rest."""
+        told = self.as_dict()
+        return told | told.pop("hyperparameters")
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON, for reports and manifests."""
@@ -43,6 +81,7 @@ class Recipe:
             "pretrained": self.pretrained,
             "drawn": self.drawn,
             "mirrored": self.mirrored,
+            "standardised": self.standardised,
         }
 
 
@@ -63,6 +102,7 @@ def recipe_from(told: Mapping[str, Any]) -> Recipe:
             pretrained=str(told.get("pretrained", NO_WEIGHTS)),
             drawn=int(told.get("drawn", 0)),
             mirrored=bool(told.get("mirrored", False)),
+            standardised=bool(told.get("standardised", False)),
         )
-    except (KeyError, TypeError, ValueError, HyperparameterError) as exc:
+    except (KeyError, TypeError, ValueError, UsageError) as exc:
         raise DataError(f"holds no recipe of this trainer ({exc})") from exc

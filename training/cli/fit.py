@@ -1,24 +1,26 @@
 """`automl-train fit`: from labelled pictures to a proven bundle."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from edge.bundle import Task
 from edge.session import usable_cores
-from training.cli.options import data_argument, drawn_option, mirrored_option, model_option, recipe_with, set_option
+from training.cli.options import data_argument, recipe_options, wishes_options
 from training.cli.progress import bars
 from training.dataset.labelled import read_labelled
+from training.dataset.reading import Wishes
 from training.export import check_identity, check_target
 from training.local.bundling import Export, export_run
 from training.local.fit import fit_run, prepare_run
+from training.recipe import Recipe
 
 
 @click.command()
 @data_argument
-@model_option
-@set_option
-@drawn_option
-@mirrored_option
+@wishes_options
+@recipe_options
 @click.option(
     "--validation-data-size",
     type=click.FloatRange(0, 0.9),
@@ -45,10 +47,8 @@ from training.local.fit import fit_run, prepare_run
 def fit(  # noqa: PLR0913 - one parameter an option, as click passes them
     data: tuple[Path, ...],
     *,
-    model: str,
-    settings: tuple[str, ...],
-    drawn: int,
-    mirrored: bool,
+    wishes: Wishes,
+    recipe_of: Callable[[Task], Recipe],
     validation_data_size: float,
     name: str,
     version: str,
@@ -61,10 +61,12 @@ def fit(  # noqa: PLR0913 - one parameter an option, as click passes them
     run_folder = run_folder or (output.with_name(f"{output.name}.run") if output else Path("runs") / name / version)
     check_identity(name, version)
     check_target(folder)
-    labelled = read_labelled(data)
-    recipe = recipe_with(model, settings, task=labelled.task, drawn=drawn, mirrored=mirrored)
-    run = prepare_run(labelled, recipe, validation_data_size=validation_data_size, threads=threads or usable_cores())
+    labelled = read_labelled(data, wishes)
+    recipe, cores = recipe_of(labelled.task), threads or usable_cores()
+    run = prepare_run(labelled, recipe, validation_data_size=validation_data_size, threads=cores)
     with bars() as shown:
-        fit_run(run, run_folder, lambda step: shown.training("training", step))
+        fit_run(
+            run, run_folder, lambda step: shown.training("training", step), say=lambda text: click.echo(text, err=True)
+        )
     bundle = export_run(run_folder, Export(name=name, version=version), folder)
     click.echo(f"{bundle} is proven and lies in {folder}")

@@ -1,27 +1,52 @@
 """Arguments and options that several commands share."""
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
 from edge.bundle import Task
-from training.dataset.annotations import MULTICLASS
-from training.recipe import Recipe
+from training.dataset.annotations import MULTICLASS, TASKS
+from training.dataset.reading import FORMATS, Wishes
+from training.recipe import NO_WEIGHTS, PRESETS, VIEWS, Recipe, Views
 from training.settings import LOCAL_MODELS, default_settings, parse_settings
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+COLLECTION = click.Path(exists=True, path_type=Path)
 
-data_argument = click.argument("data", nargs=-1, required=True, type=FOLDER)
+data_argument = click.argument("data", nargs=-1, required=True, type=COLLECTION)
 model_option = click.option(
     "--model",
-    type=click.Choice(LOCAL_MODELS),
+    metavar="NAME",
     default=LOCAL_MODELS[0],
     show_default=True,
-    help="Network, by AutoML's name.",
+    help="Network, by AutoML's name: mobilenetv2, resnet18 … vitl16r224.",
+)
+preset_option = click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    default=next(iter(PRESETS)),
+    show_default=True,
+    help="AutoML's defaults, or what few pictures want without pretrained weights; --set counts over it.",
 )
 set_option = click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Hyperparameter, by AutoML's name; repeatable."
+)
+pretrained_option = click.option(
+    "--pretrained",
+    default=NO_WEIGHTS,
+    show_default=True,
+    metavar="WEIGHTS",
+    help="First weights: none, auto, a file, or a repository of the Hugging Face hub.",
+)
+views_option = click.option(
+    "--views",
+    type=click.Choice(VIEWS),
+    default=VIEWS[0],
+    show_default=True,
+    help="Random views: surfaces, which may be turned; or light ones of things that stand upright.",
 )
 drawn_option = click.option(
     "--drawn",
@@ -31,15 +56,99 @@ drawn_option = click.option(
     help="Train on N drawn pictures beside the given ones.",
 )
 mirrored_option = click.option(
-    "--mirrored",
-    is_flag=True,
+    "--mirrored/--no-mirrored",
+    default=None,
     help="Average the answer over the picture and its mirror image, inside the graph: twice the work.",
 )
-
-
-def recipe_with(model: str, settings: tuple[str, ...], *, task: Task = MULTICLASS, **rest: Any) -> Recipe:
-    """Return the recipe that a command's options ask for; over AutoML's defaults for the model and the task."""
-    return Recipe(model=model, settings=default_settings(model, task, parse_settings(settings)), task=task, **rest)
-
-
+standardised_option = click.option(
+    "--standardised/--no-standardised",
+    default=None,
+    help="See every picture less its own mean and by its own contrast: for light that changes.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+_WISHES = (
+    click.option(
+        "--task",
+        type=click.Choice(TASKS),
+        metavar="TASK",
+        help="What is learnt, where the labels do not tell: image-classification or image-classification-multilabel.",
+    ),
+    click.option("--format", "written", type=click.Choice(FORMATS), help="How DATA is written, if it does not show."),
+    click.option(
+        "--labels",
+        multiple=True,
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Labels' file; repeatable.  [default: the one in DATA]",
+    ),
+    click.option("--pictures", type=FOLDER, help="Where the pictures are.  [default: DATA]"),
+)
+_RECIPE = (
+    model_option,
+    preset_option,
+    set_option,
+    pretrained_option,
+    views_option,
+    drawn_option,
+    mirrored_option,
+    standardised_option,
+)
+
+Command = Callable[..., Any]
+
+
+def wishes_options(command: Command) -> Command:
+    """Give a command the options of a collection that does not tell all of itself; it gets ``wishes`` for them."""
+
+    @wraps(command)
+    def run(**given: Any) -> Any:
+        told = (given.pop("task"), given.pop("written"), given.pop("labels"), given.pop("pictures"))
+        return command(wishes=Wishes(*told), **given)
+
+    return _with(_WISHES, run)
+
+
+def recipe_options(command: Command) -> Command:
+    """Give a command the options of a recipe; it gets ``recipe_of``, a function of the task, for them."""
+
+    @wraps(command)
+    def run(**given: Any) -> Any:
+        told = {name: given.pop(name) for name in ("model", "settings", "preset", *_REST)}
+        return command(recipe_of=lambda task: recipe_with(task=task, **told), **given)
+
+    return _with(_RECIPE, run)
+
+
+_REST = ("pretrained", "views", "drawn", "mirrored", "standardised")
+
+
+def recipe_with(  # noqa: PLR0913 - one parameter an option
+    model: str,
+    settings: tuple[str, ...],
+    *,
+    task: Task = MULTICLASS,
+    preset: str = "automl",
+    pretrained: str = NO_WEIGHTS,
+    views: Views = "surface",
+    drawn: int = 0,
+    mirrored: bool | None = None,
+    standardised: bool | None = None,
+) -> Recipe:
+    """Return the recipe that a command's options ask for: over the preset, over AutoML's defaults for the model."""
+    chosen = PRESETS[preset]
+    return Recipe(
+        model=model,
+        settings=default_settings(model, task, {**chosen.settings, **parse_settings(settings)}),
+        task=task,
+        views=views,
+        pretrained=pretrained,
+        drawn=drawn,
+        mirrored=chosen.mirrored if mirrored is None else mirrored,
+        standardised=chosen.standardised if standardised is None else standardised,
+    )
+
+
+def _with(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command

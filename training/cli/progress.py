@@ -39,8 +39,7 @@ class Bars:
         """Show where a fit stands; the end of an epoch is a milestone."""
         done, total = (step.epoch - 1) * step.steps + step.step, step.epochs * step.steps
         figures = f"epoch {step.epoch}/{step.epochs}  loss {step.loss:.3f}  accuracy {step.training_accuracy:.3f}"
-        if step.held_out_accuracy is not None:
-            figures += f"  held out {step.held_out_accuracy:.3f}"
+        figures += "".join(f"  {name} {value:.3f}" for name, value in step.validation.items())
         self.update(task, done, total, figures, milestone=step.step == step.steps)
 
 

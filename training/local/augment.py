@@ -6,12 +6,14 @@ the picture, or a lone defect would be cut away. Grey values are scaled and shif
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
+
+from training.recipe import Views
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in 0..1; contract 2.2
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -25,6 +27,18 @@ class AugmentRange:
     aspect: tuple[float, float] = (0.75, 4 / 3)
     contrast: tuple[float, float] = (0.8, 1.25)  # factor on the distance from the picture's own mean
     brightness: tuple[float, float] = (-0.1, 0.1)  # added, in units of the full range
+    turned: bool = True  # all eight orientations; else mirrored only
+
+
+RANGES: Mapping[Views, AugmentRange] = {
+    "surface": AugmentRange(),
+    "light": AugmentRange((0.8, 1.0), (0.9, 1 / 0.9), (0.9, 1 / 0.9), (-0.05, 0.05), turned=False),
+}
+
+
+def ranges_of(views: Views) -> AugmentRange:
+    """Return how far the views of a recipe go."""
+    return RANGES[views]
 
 
 class Augment:
@@ -55,8 +69,10 @@ class Augment:
         return min(height, max(1, round(math.sqrt(area / aspect)))), min(width, max(1, round(math.sqrt(area * aspect))))
 
     def _orient(self, views: Tensor) -> Tensor:
-        """Give each view one of the eight orientations of a square."""
+        """Give each view one of the eight orientations of a square, or of the two that stand upright."""
         views = torch.where(self._coin(len(views)), views.flip(3), views)
+        if not self._ranges.turned:
+            return views
         views = torch.where(self._coin(len(views)), views.flip(2), views)
         return torch.where(self._coin(len(views)), views.transpose(2, 3), views)
 

@@ -105,7 +105,7 @@ def _run_fold(records: list[Record], recipe: Recipe, number: int, split: Split, 
         if step.step == step.steps:
             news.put(FoldStep(number, step))
 
-    network = train(recipe, classes_of(records), examples.subset(split.training), None, tell)
+    network = train(recipe, classes_of(records), examples.subset(split.training), tell)
     judged = networks.MirrorAverage(network).eval() if recipe.mirrored else network
     answered = predict(judged, examples.subset(split.held_out), recipe.settings).argmax(1)
     return FoldResult(number, split.held_out.tolist(), answered.tolist())

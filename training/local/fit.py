@@ -1,22 +1,26 @@
 """Fits a run: trains its network, and keeps in the run's folder how it goes and what was learnt."""
 
-from collections.abc import Callable
+import fcntl
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
-
-import torch
 
 from training.dataset.labelled import Labelled
 from training.dataset.parts import Shares, assign_records
 from training.dataset.records import Record, content_hash, counts_of
-from training.errors import DataError
-from training.local.run import Epoch, Fitted, Run, add_epoch, read_run, write_run
-from training.local.train import load_real, train
-from training.local.trainer import Step, Watch
-from training.local.weights import write_best
+from training.errors import DataError, StorageError
+from training.local.accelerator import Accelerator, FitDevice, choose, repeatable
+from training.local.course import Course
+from training.local.examples import Told
+from training.local.run import RUN_FILE, Epoch, Fitted, Run, read_fitted, read_run, write_run
+from training.local.train import load_real, trainer_for
+from training.local.trainer import Say, Watch
 from training.recipe import Recipe
 
-FitDevice = Literal["auto", "cpu", "gpu"]
+_LOG = logging.getLogger(__name__)
 
 
 def prepare_run(
@@ -35,23 +39,77 @@ def prepare_run(
     Raises:
         DataError: fewer than two classes, a class too small to be split, or validation pictures of other classes.
     """
-    if len(data.classes) < 2:
-        raise DataError(f"the data has only class {data.classes[0]!r}; a classifier needs at least two class folders")
+    _check_classes(data)
     training, held_out = _sides(data, validation, validation_data_size, recipe.settings.random_seed)
     return Run(
         recipe=recipe,
         classes=data.classes,
-        training=training,
-        held_out=held_out,
+        training=tuple(map(_absolute, training)),
+        held_out=tuple(map(_absolute, held_out)),
         sha256=content_hash((*training, *held_out)),
         validation_data_size=0.0 if validation else validation_data_size,
         threads=threads,
     )
 
 
+def fit_run(
+    run: Run,
+    folder: Path,
+    watch: Watch,
+    *,
+    device: FitDevice = "auto",
+    epoch_done: Callable[[Epoch], bool] = lambda _: True,
+    say: Say = _LOG.warning,
+    reading: Told = lambda done, total: None,  # noqa: ARG005 - a port's names
+) -> Fitted:
+    """Train a run in its folder; the weights of the best epoch are there afterwards.
+
+    A folder that holds the same run, unfinished, is gone on with; of a finished one is told how it ended, at once.
+    ``epoch_done`` hears of every epoch, those before a kill included, and ends the fit by False. ``say`` hears of what
+    did not go as planned, ``reading`` how many of how many pictures are decoded.
+
+    Raises:
+        TrainingError: unusable pictures, a folder of another run, a loss that is no number, no memory, a full disk.
+    """
+    with _claimed(folder, run):
+        return read_fitted(folder) or _fit(run, folder, choose(device), _Heard(watch, epoch_done, say, reading))
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """Whom a fit tells what."""
+
+    watch: Watch
+    epoch_done: Callable[[Epoch], bool]
+    say: Say
+    reading: Told
+
+
+def _fit(run: Run, folder: Path, accelerator: Accelerator, heard: _Heard) -> Fitted:
+    if content_hash(run.records) != run.sha256:
+        raise DataError("the pictures have changed since the fit began; put them back, or give another --run")
+    with repeatable(run.threads):
+        examples = load_real(run.records, run.classes, run.recipe, threads=run.threads, told=heard.reading)
+        training = examples.subset(range(len(run.training)))
+        held_out = examples.subset(range(len(run.training), len(examples))) if run.held_out else None
+        trainer = trainer_for(run.recipe, run.classes, training, held_out, accelerator=accelerator, say=heard.say)
+        course = Course(folder, run.recipe, trainer, heard.say)
+        course.go_on()
+        return course.run(heard.watch, heard.epoch_done)
+
+
+def _check_classes(data: Labelled) -> None:
+    if not data.records:
+        raise DataError("there are no labelled pictures")
+    if len(data.classes) < 2:
+        only = f"only class {data.classes[0]!r}" if data.classes else "no class"
+        raise DataError(f"the data has {only}; a classifier needs at least two classes to tell apart")
+
+
 def _sides(
     data: Labelled, validation: Labelled | None, share: float, seed: int
 ) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
+    """Return what is trained on and what is held out."""
     if validation is not None:
         unknown = sorted(set(validation.classes) - set(data.classes))
         if unknown:
@@ -59,9 +117,12 @@ def _sides(
         return data.records, validation.records
     if share == 0:
         return data.records, ()
-    for name, count in counts_of(data.records).items():
+    for name, count in sorted(counts_of(data.records).items()):
         if count < 2:
-            raise DataError(f"class {name!r} has {count} picture(s), too few to hold some out; add pictures to it")
+            raise DataError(
+                f"class {name!r} has one picture, which cannot be trained on and held out; add pictures to it, remove "
+                "the class, or give --validation DATA or --validation-data-size 0"
+            )
     parts = assign_records(data.records, Shares(validation=share, seed=seed))
     training, held_out = (
         tuple(record for record, part in zip(data.records, parts, strict=True) if part == wanted)
@@ -70,50 +131,59 @@ def _sides(
     return training, held_out
 
 
-def fit_run(
-    run: Run,
-    folder: Path,
-    watch: Watch,
-    *,
-    device: FitDevice = "auto",  # noqa: ARG001 - not yet
-    epoch_done: Callable[[Epoch], bool] = lambda _: True,
-) -> Fitted:
-    """Train a run in its folder; the weights of the best epoch are there afterwards.
-
-    A folder that holds the same run, unfinished, is gone on with. ``epoch_done`` hears of every epoch, those before a
-    kill included, and ends the fit by False.
-
-    Raises:
-        TrainingError: unusable pictures, a folder of another run, a loss that is no number.
-    """
-    _claim(folder, run)
-    torch.set_num_threads(run.threads)
-    examples = load_real(run.records, run.classes, run.recipe)
-    training = examples.subset(range(len(run.training)))
-    held_out = examples.subset(range(len(run.training), len(examples))) if run.held_out else None
-    epochs: list[Epoch] = []
-    asked = False
-
-    def told(step: Step) -> bool:
-        nonlocal asked
-        watch(step)
-        if step.step < step.steps:
-            return True
-        metrics = {} if step.held_out_accuracy is None else {"accuracy": step.held_out_accuracy}
-        epochs.append(Epoch(step.epoch, 0.0, 0.0, step.loss, step.training_accuracy, metrics))
-        add_epoch(folder, epochs[-1])
-        asked = not epoch_done(epochs[-1])
-        return not asked
-
-    write_best(folder, train(run.recipe, run.classes, training, held_out, told))
-    best = max(reversed(epochs), key=lambda epoch: epoch.validation.get("accuracy", 0.0))
-    ended = epochs[-1].epoch == run.recipe.settings.number_of_epochs
-    return Fitted(best=best, epochs=tuple(epochs), how="asked" if asked else "ended" if ended else "early")
+def _absolute(record: Record) -> Record:
+    return replace(record, path=record.path.absolute())
 
 
-def _claim(folder: Path, run: Run) -> None:
-    if (folder / "run.json").exists():
-        if read_run(folder) != run:
-            raise DataError(f"{folder}: holds another run; give another --run, or remove it")
-        return
-    write_run(folder, run)
+@contextmanager
+def _claimed(folder: Path, run: Run) -> Iterator[None]:
+    """Make a folder this run's, and let no other process work in it meanwhile."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as exc:
+        raise StorageError(f"{folder}: cannot be made ({exc.strerror}); give another --run") from exc
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _note(folder, run)
+        yield
+    except BlockingIOError as exc:
+        raise StorageError(f"{folder}: another fit is at work there; wait for it, or give another --run") from exc
+    finally:
+        os.close(descriptor)
+
+
+def _note(folder: Path, run: Run) -> None:
+    """Write down what is trained on what, unless the folder says so already."""
+    if (folder / RUN_FILE).exists():
+        there = read_run(folder)
+        if there == run:
+            return
+        difference = _difference(there, run)
+        if difference:
+            raise DataError(
+                f"{folder}: holds a run with {difference}; give the same command to go on, another --run, or remove it"
+            )
+    try:
+        write_run(folder, run)
+    except OSError as exc:
+        raise StorageError(f"{folder}: cannot be written ({exc.strerror}); free space, or give another --run") from exc
+
+
+def _difference(there: Run, asked: Run) -> str | None:
+    """Return in which way another run is wanted; None where only the pictures have moved, and are the same."""
+    old, new = there.recipe.flat(), asked.recipe.flat()
+    changed = [f"{name}={old[name]}, not {new[name]}" for name in old if old[name] != new[name]]
+    if changed:
+        return ", ".join(changed)
+    if there.sha256 != asked.sha256 or there.classes != asked.classes:
+        return "other pictures, or other labels for them"
+    if (_contents(there.training), _contents(there.held_out)) != (_contents(asked.training), _contents(asked.held_out)):
+        return "other pictures held out"
+    if there.threads != asked.threads:
+        return f"--threads {there.threads}, not {asked.threads}, which would give other weights"
+    return None
+
+
+def _contents(records: Sequence[Record]) -> list[tuple[str, tuple[str, ...]]]:
+    return [(record.path.name, record.labels) for record in records]

@@ -4,14 +4,16 @@
 
     run.json        what is trained on what; written once
     metrics.jsonl   one line an epoch
-    checkpoint.pt   all that is needed to go on after a kill
     best.pt         the weights of the best epoch so far: what becomes a bundle
+    checkpoint.pt   all that is needed to go on after a kill; gone when the fit is finished
+    previous.checkpoint.pt   the one before, for the case that the last one gets damaged
+    fitted.json     how the fit ended; there when it is finished
 
 Whatever is replaced is replaced in one step. Nothing here imports torch.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +26,9 @@ from training.recipe import Recipe, recipe_from
 RUN_FILE = "run.json"
 METRICS_FILE = "metrics.jsonl"
 CHECKPOINT_FILE = "checkpoint.pt"
+PREVIOUS_FILE = "previous.checkpoint.pt"
 BEST_FILE = "best.pt"
+FITTED_FILE = "fitted.json"
 SCHEMA = "automl-edge/run/1"
 
 
@@ -66,16 +70,23 @@ class Epoch:
     validation: Mapping[str, float] = field(default_factory=dict)
 
 
+Ending = Literal["ended", "early", "asked"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
     """How a fit ended. ``best`` is the epoch whose weights are kept: the best by validation, else the last.
 
     ``ended``: all epochs are done; ``early``: it got no better; ``asked``: whoever watched had seen enough.
+    ``device`` is the one that finished it; ``batch_size`` how many pictures it held at a time, less than asked for
+    where memory did not suffice.
     """
 
     best: Epoch
     epochs: tuple[Epoch, ...]
-    how: Literal["ended", "early", "asked"]
+    how: Ending
+    device: str = ""
+    batch_size: int = 0
 
 
 def write_run(folder: Path, run: Run) -> None:
@@ -91,9 +102,7 @@ def write_run(folder: Path, run: Run) -> None:
         "validation_data_size": run.validation_data_size,
         "threads": run.threads,
     }
-    path = folder / RUN_FILE
-    data = (json.dumps(told, indent=1, ensure_ascii=False) + "\n").encode()
-    replace_file(path, data, partial=path.with_suffix(".partial"))
+    _replace(folder / RUN_FILE, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_run(folder: Path) -> Run:
@@ -124,6 +133,35 @@ def read_run(folder: Path) -> Run:
         raise DataError(f"{path}: is no run of this trainer ({exc})") from exc
 
 
+def write_epochs(folder: Path, epochs: Sequence[Epoch]) -> None:
+    """Write all figures so far. Raises OSError."""
+    _replace(folder / METRICS_FILE, "".join(json.dumps(asdict(epoch)) + "\n" for epoch in epochs))
+
+
+def write_fitted(folder: Path, fitted: Fitted) -> None:
+    """Note that a fit is finished, and how. Raises OSError."""
+    _replace(folder / FITTED_FILE, json.dumps(asdict(fitted), indent=1) + "\n")
+
+
+def read_fitted(folder: Path) -> Fitted | None:
+    """Return how a fit ended, None where it is not finished.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    path = folder / FITTED_FILE
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        epochs = tuple(Epoch(**epoch) for epoch in told.pop("epochs"))
+        return Fitted(**{**told, "best": Epoch(**told["best"]), "epochs": epochs})
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise DataError(f"{path}: cannot be read ({exc.strerror})") from exc
+    except (ValueError, TypeError, LookupError, AttributeError) as exc:
+        raise DataError(f"{path}: is none of this trainer's ({exc}); remove it to fit again") from exc
+
+
 def add_epoch(folder: Path, epoch: Epoch) -> None:
     """Append an epoch to the figures. Raises OSError."""
     with (folder / METRICS_FILE).open("a", encoding="utf-8") as file:
@@ -145,6 +183,10 @@ def read_epochs(folder: Path) -> list[Epoch]:
     except (ValueError, TypeError, LookupError) as exc:
         raise DataError(f"{path}: holds a line that is none of this trainer's ({exc})") from exc
     return [epochs[number] for number in sorted(epochs)]
+
+
+def _replace(path: Path, text: str) -> None:
+    replace_file(path, text.encode(), partial=path.with_name(f".{path.name}.partial"))
 
 
 def _told(record: Record) -> dict[str, Any]:

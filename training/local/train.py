@@ -9,24 +9,38 @@ from training.dataset.drawn import defects, draw
 from training.dataset.records import Record
 from training.errors import DataError
 from training.local import networks
-from training.local.examples import Examples, from_grey, load
-from training.local.trainer import Fit, Watch
+from training.local.accelerator import CPU, Accelerator
+from training.local.examples import Examples, Told, from_grey, load
+from training.local.trainer import Say, Trainer, Watch
 from training.recipe import Recipe
 
 SPARE = 3
 """How many times larger than needed a picture is kept, so that crops of it still have all their detail."""
 
 
-def load_real(records: Sequence[Record], classes: Sequence[str], recipe: Recipe) -> Examples:
-    """Decode the records, labelled by their class's position; far larger pictures than needed are reduced."""
+def load_real(
+    records: Sequence[Record],
+    classes: Sequence[str],
+    recipe: Recipe,
+    *,
+    threads: int = 1,
+    told: Told = lambda done, total: None,  # noqa: ARG005 - a port's names
+) -> Examples:
+    """Decode the records, labelled by their classes' positions; far larger pictures than needed are reduced."""
     sizes = recipe.settings.training_crop_size, recipe.settings.validation_resize_size
-    return load(records, classes, shorter_side=SPARE * max(sizes))
+    return load(records, classes, SPARE * max(sizes), recipe.task, threads=threads, told=told)
 
 
-def train(
-    recipe: Recipe, classes: Sequence[str], training: Examples, held_out: Examples | None, watch: Watch
-) -> nn.Module:
-    """Train the recipe's network on the examples and its drawn pictures; returns it in eval mode.
+def trainer_for(
+    recipe: Recipe,
+    classes: Sequence[str],
+    training: Examples,
+    held_out: Examples | None,
+    *,
+    accelerator: Accelerator = CPU,
+    say: Say = lambda _: None,
+) -> Trainer:
+    """Return what trains the recipe's network on the examples and its drawn pictures.
 
     Raises:
         DataError: a drawn class is not among the classes.
@@ -35,9 +49,20 @@ def train(
     if recipe.drawn:
         training = training.joined(_draw(classes, recipe))
     torch.manual_seed(recipe.settings.random_seed)
-    network = networks.build(recipe.model, len(classes))
-    Fit(network, recipe.settings, training, held_out).run(watch)
-    return network
+    network = networks.build(recipe.model, len(classes), side=recipe.settings.training_crop_size)
+    return Trainer(network, recipe, training, held_out, classes=len(classes), accelerator=accelerator, say=say)
+
+
+def train(recipe: Recipe, classes: Sequence[str], training: Examples, watch: Watch) -> nn.Module:
+    """Train to the last epoch with nothing held out; return the network in eval mode.
+
+    Raises:
+        TrainingError: see :func:`trainer_for` and :meth:`Trainer.run_epoch`.
+    """
+    trainer = trainer_for(recipe, classes, training, None)
+    for epoch in range(1, recipe.settings.number_of_epochs + 1):
+        trainer.run_epoch(epoch, watch)
+    return trainer.judged_network
 
 
 def _draw(classes: Sequence[str], recipe: Recipe) -> Examples:
