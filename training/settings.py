@@ -10,11 +10,14 @@ from typing import Any
 
 from edge.bundle import Task
 from training.dataset.annotations import MULTICLASS
-from training.errors import HyperparameterError
+from training.errors import HyperparameterError, UnknownModelError
 from training.hyperparameters import FROM_ZERO, SWITCH, Allowed, Range, Value, parameter
 from training.image_models import nearest, network
 
-LOCAL_MODELS = ("mobilenetv2", "resnet18")
+LOCAL_MODELS = (
+    *("mobilenetv2", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"),
+    *("vits16r224", "vitb16r224", "vitl16r224"),
+)
 """The networks of AutoML's list that the local trainer has."""
 NOT_HERE: Mapping[str, str] = {
     "checkpoint_run_id": "there are no runs of Azure here; --resume continues a run, --pretrained begins with weights",
@@ -93,8 +96,10 @@ def default_settings(model: str, task: Task = MULTICLASS, changes: Mapping[str, 
     """Return AutoML's defaults for a model and a task, with ``changes`` over them.
 
     Raises:
+        UnknownModelError: the local trainer does not have the model.
         HyperparameterError: an unknown name, a value of the wrong type or out of range.
     """
+    check_model(model)
     values: dict[str, Any] = {name: default_of(name, model, task) for name in setting_names()}
     for name, value in (changes or {}).items():
         if name not in values:
@@ -116,6 +121,24 @@ def parse_settings(texts: Iterable[str]) -> dict[str, Value]:
             raise HyperparameterError(f"{text!r}: write it as key=value, for example learning_rate=0.01")
         values[name] = _parsed(name, value)
     return values
+
+
+def check_model(name: str) -> None:
+    """Make sure that the local trainer has a network of this name.
+
+    Raises:
+        UnknownModelError: it has not; with where the network is trained, if AutoML has it.
+    """
+    if name in LOCAL_MODELS:
+        return
+    if network(MULTICLASS, name):
+        raise UnknownModelError(
+            f"{name} cannot be trained on this machine; train it in Azure with automl-train azure submit, or take one "
+            f"of {', '.join(LOCAL_MODELS)}"
+        )
+    close = nearest(name, LOCAL_MODELS)
+    meant = f"did you mean {close}?" if close else f"the local trainer has {', '.join(LOCAL_MODELS)}"
+    raise UnknownModelError(f"unknown model {name!r}; {meant}")
 
 
 def setting_names() -> tuple[str, ...]:

@@ -4,6 +4,7 @@ The same state-dict names, so weights from there load here. Input float32 [N,3,H
 """
 
 from training.local.networks.building import build, model_names, parameter_count
+from training.local.networks.freezing import KeptBatchNorm, freeze
 from training.local.networks.wrapping import MirrorAverage, Standardised
 
-__all__ = ["MirrorAverage", "Standardised", "build", "model_names", "parameter_count"]
+__all__ = ["KeptBatchNorm", "MirrorAverage", "Standardised", "build", "freeze", "model_names", "parameter_count"]
