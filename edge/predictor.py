@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edge.bundle import Bundle, check_runnable, cropped
 from edge.postprocess.classification import classify
-from edge.preprocess.classification import prepare
+from edge.preprocess.classification import pixels_of, prepare
 from edge.preprocess.decode import MAX_PIXELS
 from edge.results import Classification
 
@@ -51,6 +51,10 @@ class Predictor:
             value_range=self._input.range,
             max_pixels=self._max_pixels,
         )
+
+    def seen(self, tensor: TensorF32) -> NDArray[np.uint8]:
+        """Return the pixels [height, width, 3] in RGB that the model sees in an input [3, height, width]."""
+        return pixels_of(tensor, colour=self._input.colour, value_range=self._input.range)
 
     def finish(self, outputs: NDArray[np.float32]) -> Classification:
         """Return the prediction for one picture's raw outputs [classes]. Raises InferenceError unless finite."""

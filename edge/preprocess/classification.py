@@ -105,3 +105,11 @@ def normalise(pixels: NDArray[np.uint8], *, colour: Colour, value_range: Range) 
     tensor: NDArray[np.float32] = np.multiply(planes, scale, dtype=np.float32)
     tensor += offset
     return tensor if colour == "rgb" else np.ascontiguousarray(tensor[::-1])
+
+
+def pixels_of(tensor: NDArray[np.float32], *, colour: Colour, value_range: Range) -> NDArray[np.uint8]:
+    """Return uint8 [height, width, 3] in RGB for an input [3, height, width]: what :func:`normalise` made it of."""
+    scale, offset = AFFINE[value_range]
+    planes = tensor if colour == "rgb" else tensor[::-1]
+    pixels = np.clip(np.rint((planes - offset) / scale), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(pixels.transpose(1, 2, 0))

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge.bundle import Preprocessing, Range
+from edge.bundle import Colour, Preprocessing, Range
 from edge.errors import ImageDecodeError, ImageTooLargeError
-from edge.preprocess.classification import normalise, prepare, resized
+from edge.preprocess.classification import normalise, pixels_of, prepare, resized
 from tests.edge.preprocess import pictures as p
 from tests.edge.preprocess import reference
 from tests.edge.preprocess.sizes import SIZES
@@ -231,3 +231,12 @@ def test_the_reference_reads_what_it_is_given() -> None:
     """The reference itself turns no picture: an EXIF rotation leaves the size as stored."""
     data = p.turned(6)(p.pixels(40, 20))
     assert reference.as_rgb(data).size == Image.open(io.BytesIO(data)).size == (40, 20)
+
+
+@pytest.mark.parametrize("value_range", ["imagenet", "0-1", "0-255"])
+@pytest.mark.parametrize("colour", ["rgb", "bgr"])
+def test_an_input_turns_back_into_its_pixels(colour: Colour, value_range: Range) -> None:
+    """So that an explanation can show what the model saw."""
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 9, 3), np.uint8)
+    tensor = normalise(pixels, colour=colour, value_range=value_range)
+    assert (pixels_of(tensor, colour=colour, value_range=value_range) == pixels).all()
