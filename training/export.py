@@ -5,6 +5,7 @@ The folder appears whole or not at all: everything is written beside it and rena
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,13 +17,16 @@ from edge.bundle import (
     Expected,
     Golden,
     Manifest,
+    Postprocessing,
     Preprocessing,
+    Task,
     TensorInput,
     file_entries,
     is_name,
     open_bundle,
     write_manifest,
 )
+from training.dataset.annotations import MULTICLASS
 from training.errors import ExportError, UsageError
 from training.settings import Settings
 
@@ -35,23 +39,28 @@ GOLDEN_TOLERANCE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class GoldenPicture:
-    """A picture with a known answer: encoded bytes, the right label and the network's probabilities in label order."""
+    """A picture with a known answer: encoded bytes, the right labels and the network's probabilities in label order."""
 
     name: str
     data: bytes
-    label: str
+    labels: tuple[str, ...]
     probs: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """All of a bundle but the graph. `provenance` and `metrics` must be plain JSON."""
+    """All of a bundle but the graph. `provenance` and `metrics` must be plain JSON.
+
+    ``threshold`` (0..1) is what a label of a multi-label model must lie above.
+    """
 
     name: str
     version: str
     labels: Sequence[str]
     settings: Settings
     golden: Sequence[GoldenPicture]
+    task: Task = MULTICLASS
+    threshold: float = 0.5
     provenance: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
@@ -69,14 +78,30 @@ def check_identity(name: str, version: str) -> None:
             )
 
 
+def preprocessing_of(settings: Settings) -> Preprocessing:
+    """Return the rule by which the edge prepares pictures for a network trained with these settings."""
+    return Preprocessing(resize=settings.validation_resize_size, crop=settings.validation_crop_size)
+
+
 def check_target(folder: Path) -> None:
     """Make sure that a bundle can be put there, before hours are spent on it.
 
     Raises:
-        ExportError: the folder exists and is not empty, or something else has its name.
+        ExportError: the folder exists and is not empty, something else has its name, or nothing can be written there.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ExportError(f"{folder}: exists and is not empty; choose another folder or remove it")
+    try:
+        if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+            raise ExportError(f"{folder}: exists and is not empty; choose another folder or remove it")
+        _check_writable(folder)
+    except OSError as exc:
+        raise ExportError(f"{folder}: a bundle cannot be put there ({exc.strerror})") from exc
+
+
+def _check_writable(folder: Path) -> None:
+    """Make and remove a folder where the bundle will be, or where the first folder on the way to it will be."""
+    above = next(parent for parent in folder.absolute().parents if parent.exists())
+    with tempfile.TemporaryDirectory(prefix=".writable-", dir=above):
+        pass
 
 
 def write_bundle(
@@ -126,15 +151,16 @@ def _write_json(path: Path, value: Any) -> None:
 
 def _manifest(staging: Path, draft: Draft) -> Manifest:
     golden = [f"{GOLDEN_FOLDER}/{picture.name}" for picture in draft.golden]
-    side = draft.settings.validation_crop_size
+    rule = preprocessing_of(draft.settings)
     return Manifest(
         name=draft.name,
         version=draft.version,
-        task="image-classification",
+        task=draft.task,
         family="classification",
         created_at=datetime.now(UTC).replace(microsecond=0),
-        input=TensorInput(name="input1", shape=("batch", 3, side, side)),
-        preprocessing=Preprocessing(resize=draft.settings.validation_resize_size, crop=side),
+        input=TensorInput(name="input1", shape=("batch", 3, rule.crop, rule.crop)),
+        preprocessing=rule,
+        postprocessing=Postprocessing(threshold=draft.threshold),
         model=MODEL_FILE,
         labels=LABELS_FILE,
         files=file_entries(staging, [MODEL_FILE, LABELS_FILE, SETTINGS_FILE, *golden]),
@@ -142,7 +168,7 @@ def _manifest(staging: Path, draft: Draft) -> Manifest:
         metrics=draft.metrics,
         golden=tuple(
             Golden(
-                image=path, expected=Expected(labels=(picture.label,), probs=picture.probs), tolerance=GOLDEN_TOLERANCE
+                image=path, expected=Expected(labels=picture.labels, probs=picture.probs), tolerance=GOLDEN_TOLERANCE
             )
             for path, picture in zip(golden, draft.golden, strict=True)
         ),

@@ -2,31 +2,34 @@
 
 import platform
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
-from torch import nn
 
-from edge.bundle import Bundle
-from edge.proof import load_and_prove
-from training.evaluation import confusion
+from edge.bundle import MULTILABEL, Bundle
+from edge.session import runtime_version
+from training.answers import Answers
 from training.export import Draft, check_identity, check_target, write_bundle
+from training.image_models import METRICS
 from training.local import golden
-from training.local.examples import Examples, load, validation_inputs
-from training.local.graph import check_parity, write_graph
-from training.local.run import Run, read_run
-from training.local.trainer import predict, preprocessing
+from training.local.graph import write_graph
+from training.local.run import Fitted, Run, read_epochs, read_fitted, read_run
+from training.local.stopping import best_of
+from training.local.trained import THRESHOLD, Trained, check_at_the_edge
 from training.local.weights import load_network
+from training.metrics import multilabel_metrics
 from training.recipe import Recipe
 from training.settings import default_settings
 
-PARITY_PICTURES = 32
+FEW_RIGHT = 0.5
+
+Say = Callable[[str], object]
+"""Hears, as a line for a person, of what a bundle's user should know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,86 +40,134 @@ class Export:
     version: str
 
 
-def export_run(run_folder: Path, export: Export, folder: Path) -> Bundle:
+def export_run(run_folder: Path, export: Export, folder: Path, *, say: Say = lambda _: None) -> Bundle:
     """Export a run's best weights, prove them, and return the bundle in ``folder``.
 
+    A run that is not finished gives the best epoch so far, and ``say`` hears of it.
+
     Raises:
-        TrainingError: no run, a taken target, a network that learnt nothing.
+        TrainingError: no run, a taken target, a network that learnt nothing, pictures that are gone.
         EdgeError: the bundle does not hold together or does not prove itself.
     """
     check_identity(export.name, export.version)
     check_target(folder)
     run = read_run(run_folder)
     torch.set_num_threads(run.threads)
-    network = load_network(run_folder, run)
-    held_out = load(run.held_out, run.classes, shorter_side=_largest_side(run.recipe))
-    draft = _draft(network, run, held_out, export)
-    inputs = _parity_inputs(run)
-
-    def prove(bundle: Bundle) -> None:
-        model, _ = load_and_prove(bundle, device="cpu")
-        check_parity(network, model.session.run, inputs)
-
+    trained = Trained(run, load_network(run_folder, run))
+    told = _told(run_folder, run, say)
+    draft = _draft(trained, export, told, say)
     side = run.recipe.settings.validation_crop_size
-    return write_bundle(folder, draft, lambda path: write_graph(network, side, path), prove)
 
-
-def _largest_side(recipe: Recipe) -> int:
-    return 3 * max(recipe.settings.training_crop_size, recipe.settings.validation_resize_size)
+    return write_bundle(
+        folder,
+        draft,
+        lambda path: write_graph(trained.network, side, path),
+        lambda bundle: check_at_the_edge(bundle, trained),
+    )
 
 
 def command_of(run: Run, export: Export) -> str:
-    """Return the command that makes this model again: every setting that is not the default, without paths."""
+    """Return the command that makes this model again: every option that is not the default, without paths."""
     recipe = run.recipe
     defaults = default_settings(recipe.model, recipe.task).as_dict()
     changed = [f"{key}={value}" for key, value in recipe.settings.as_dict().items() if value != defaults[key]]
     words = ["automl-train", "fit", "DATA", "--name", export.name, "--version", export.version, "--model", recipe.model]
-    words += ["--drawn", str(recipe.drawn), "--validation-data-size", f"{run.validation_data_size:g}"]
-    words += [*(["--mirrored"] if recipe.mirrored else []), "--threads", str(run.threads)]
+    words += _recipe_words(recipe)
+    apart = run.held_out and run.validation_data_size == 0
+    words += ["--validation", "DATA"] if apart else ["--validation-data-size", f"{run.validation_data_size:g}"]
+    words += ["--threads", str(run.threads)]
     return shlex.join(words + [word for setting in changed for word in ("--set", setting)])
 
 
-def _draft(network: nn.Module, run: Run, held_out: Examples, export: Export) -> Draft:
-    recipe = run.recipe
+def _recipe_words(recipe: Recipe) -> list[str]:
+    """Return the options for what AutoML has no name for; each is called as its field."""
+    words = ["--task", recipe.task] if recipe.task == MULTILABEL else []
+    for field in fields(recipe):
+        value = getattr(recipe, field.name)
+        if field.name not in ("model", "settings", "task") and value != field.default:
+            option = f"--{field.name.replace('_', '-')}"
+            words += [option] if value is True else [option, str(value)]
+    return words
+
+
+def _draft(trained: Trained, export: Export, told: dict[str, Any], say: Say) -> Draft:
+    run, recipe = trained.run, trained.run.recipe
     drawn = golden.drawn_candidates(recipe.settings.random_seed)
     candidates = drawn if recipe.drawn else golden.record_candidates(run.held_out or run.training, run.classes)
+    chosen = golden.choose(trained.answer, candidates, run.classes)
+    if chosen.share_right < FEW_RIGHT:
+        say(f"the network answers {len(chosen.pictures)} of {chosen.looked_at} candidates for golden pictures rightly")
     return Draft(
         name=export.name,
         version=export.version,
         labels=run.classes,
         settings=recipe.settings,
-        golden=golden.choose(network, candidates, run.classes, preprocessing(recipe.settings)),
-        provenance=_provenance(run, export),
-        metrics=_held_out_metrics(network, held_out, run.classes, recipe),
+        golden=chosen.pictures,
+        task=recipe.task,
+        threshold=THRESHOLD,
+        provenance=_provenance(run, export, told),
+        metrics={"held_out": held_out_metrics(trained.answers(run.held_out))} if run.held_out else {},
     )
 
 
-def _held_out_metrics(network: nn.Module, held_out: Examples, classes: Sequence[str], recipe: Recipe) -> dict[str, Any]:
-    if not len(held_out):
-        return {}
-    answered = predict(network, held_out, recipe.settings).argmax(1)
-    return {"held_out": confusion(classes, held_out.labels.tolist(), answered.tolist()).as_json()}
+def held_out_metrics(answers: Answers) -> dict[str, Any]:
+    """Return the figures that a manifest holds of the pictures held out, as plain JSON."""
+    if not answers.multilabel:
+        return answers.confusion().as_json()
+    figures = multilabel_metrics(answers.true, answers.probs, answers.selected)
+    return {
+        "pictures": len(answers.records),
+        **{name: None if value is None else round(value, 6) for name, value in figures.items()},
+        "labels": list(answers.labels),
+        "mistakes_by_class": answers.mistakes_by_class,
+    }
 
 
-def _provenance(run: Run, export: Export) -> dict[str, Any]:
+def _told(run_folder: Path, run: Run, say: Say) -> dict[str, Any]:
+    """Return how the fit went, for the provenance; ``say`` hears where it is not finished."""
+    fitted, epochs, asked_for = read_fitted(run_folder), read_epochs(run_folder), run.recipe.settings.number_of_epochs
+    if fitted is not None:
+        return _ended(fitted)
+    best = best_of(epochs, METRICS[run.recipe.task]).epoch if epochs else None
+    which = "the best so far" if best is None else f"those of epoch {best}"
+    say(f"{run_folder}: the fit is not finished, {len(epochs)} of {asked_for} epochs are done; the weights are {which}")
+    return {"how": "unfinished", "epochs": len(epochs), "best_epoch": best}
+
+
+def _ended(fitted: Fitted) -> dict[str, Any]:
+    return {
+        "how": fitted.how,
+        "epochs": len(fitted.epochs),
+        "best_epoch": fitted.best.epoch,
+        "device": fitted.device,
+        "batch_size": fitted.batch_size,
+    }
+
+
+def _provenance(run: Run, export: Export, told: dict[str, Any]) -> dict[str, Any]:
     return {
         "trainer": "automl-train local",
         "command": command_of(run, export),
         **run.recipe.as_dict(),
+        "precision": "fp32",
+        "fit": told,
         "dataset": {
             "pictures": len(run.records),
             "sha256": run.sha256,
             "trained_on": len(run.training),
             "held_out": len(run.held_out),
         },
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "onnx": onnx.__version__},
+        "versions": versions(),
         "threads": run.threads,
     }
 
 
-def _parity_inputs(run: Run) -> NDArray[np.float32]:
-    """Return inputs of pictures spread over the whole data, so over all classes."""
-    records = run.records
-    spread = np.linspace(0, len(records) - 1, min(PARITY_PICTURES, len(records))).round().astype(int)
-    chosen = load([records[n] for n in spread], run.classes, shorter_side=_largest_side(run.recipe))
-    return validation_inputs(chosen.pictures, preprocessing(run.recipe.settings))
+def versions() -> dict[str, str]:
+    """Return the versions of what a bundle was made with."""
+    return {
+        "python": platform.python_version(),
+        "automl-edge": metadata.version("automl-edge"),
+        "torch": torch.__version__,
+        "onnx": onnx.__version__,
+        "onnxruntime": runtime_version(),
+    }

@@ -1,25 +1,40 @@
 """Chooses golden pictures: ones that the trained network answers rightly, with the probabilities it gives them.
 
 A golden picture proves the path on a device, not the network; one that the network gets wrong would freeze a mistake
-into the bundle, so it is passed over.
+into the bundle, so it is passed over. Of a multi-label network an answer is right where every class of it is.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-import torch
-from torch import nn
-
-from edge.bundle import Preprocessing
-from edge.postprocess.classification import softmax
+from edge.results import Classification
 from training.dataset.drawn import defects, draw, encode
 from training.dataset.records import Record, read_bytes
 from training.errors import ExportError
 from training.export import GoldenPicture
-from training.local.examples import prepare_input
 
 PER_CLASS = 3
 CANDIDATES_PER_CLASS = 12
+MOST = 60
+"""How many there are at most: they all run whenever a device loads the bundle."""
 SEED_STEP = 7919  # a prime: golden pictures are drawn from another seed than those trained on
+
+Answer = Callable[[bytes], Classification]
+"""What the network answers to an encoded picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The golden pictures, and how many were looked at to find them."""
+
+    pictures: tuple[GoldenPicture, ...]
+    looked_at: int
+
+    @property
+    def share_right(self) -> float:
+        """Share of those looked at that the network answers rightly, 0..1."""
+        return len(self.pictures) / self.looked_at
 
 
 def drawn_candidates(seed: int) -> Iterator[GoldenPicture]:
@@ -27,39 +42,43 @@ def drawn_candidates(seed: int) -> Iterator[GoldenPicture]:
     for label in defects():
         for number in range(1, CANDIDATES_PER_CLASS + 1):
             data = encode(draw(label, number, seed + SEED_STEP))
-            yield GoldenPicture(f"{label.lower()}_{number}.png", data, label, ())
+            yield GoldenPicture(f"{label.lower()}_{number}.png", data, (label,), ())
 
 
 def record_candidates(records: Sequence[Record], classes: Sequence[str]) -> Iterator[GoldenPicture]:
-    """Take candidates from the given pictures, class by class."""
+    """Take candidates from the given pictures, class by class; one that shows several classes comes once."""
+    taken: set[int] = set()
     for index, label in enumerate(classes):
-        members = [record for record in records if record.label == label][:CANDIDATES_PER_CLASS]
-        for number, record in enumerate(members, 1):
-            name = f"{index}_{number}{record.path.suffix.lower()}"
-            yield GoldenPicture(name, read_bytes(record.path), label, ())
+        members = [at for at, record in enumerate(records) if label in record.labels and at not in taken]
+        for number, at in enumerate(members[:CANDIDATES_PER_CLASS], 1):
+            taken.add(at)
+            name = f"{index}_{number}{records[at].path.suffix.lower()}"
+            yield GoldenPicture(name, read_bytes(records[at].path), records[at].labels, ())
 
 
-def choose(
-    network: nn.Module, candidates: Iterable[GoldenPicture], classes: Sequence[str], rule: Preprocessing
-) -> list[GoldenPicture]:
-    """Return up to three candidates of each class that the network answers rightly, with its probabilities.
+def choose(answer: Answer, candidates: Iterable[GoldenPicture], classes: Sequence[str]) -> Chosen:
+    """Return up to three candidates of each class, 60 at most, that the network answers rightly.
 
     Raises:
         ExportError: it answers none rightly.
     """
     chosen: list[GoldenPicture] = []
+    shown: Counter[str] = Counter()
+    looked_at, enough = 0, max(1, min(PER_CLASS, MOST // len(classes)))
     for candidate in candidates:
-        if sum(picture.label == candidate.label for picture in chosen) == PER_CLASS:
+        if len(chosen) == MOST or all(shown[label] >= enough for label in candidate.labels):
             continue
-        probs = _probabilities(network, candidate.data, rule)
-        if classes[probs.index(max(probs))] == candidate.label:
-            chosen.append(GoldenPicture(candidate.name, candidate.data, candidate.label, probs))
+        looked_at += 1
+        found = answer(candidate.data)
+        if set(selected_of(found)) == set(candidate.labels):
+            probs = tuple(round(p, 6) for p in found.probs)
+            chosen.append(GoldenPicture(candidate.name, candidate.data, candidate.labels, probs))
+            shown.update(candidate.labels)
     if not chosen:
         raise ExportError("the network answers no golden picture rightly: it has learnt too little; train it longer")
-    return chosen
+    return Chosen(tuple(chosen), looked_at)
 
 
-@torch.no_grad()
-def _probabilities(network: nn.Module, data: bytes, rule: Preprocessing) -> tuple[float, ...]:
-    logits = network(torch.from_numpy(prepare_input(data, rule)[None])).numpy()
-    return tuple(round(float(p), 6) for p in softmax(logits)[0])
+def selected_of(found: Classification) -> tuple[str, ...]:
+    """Return the classes that an answer says the picture shows."""
+    return (found.label,) if found.selected is None else found.selected

@@ -24,21 +24,33 @@ Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 def write_graph(network: nn.Module, side: int, path: Path) -> None:
-    """Write the network, which must be in eval mode, for inputs of `side` pixels; the batch axis stays free."""
+    """Write the network, which must be in eval mode, for inputs of `side` pixels; the batch axis stays free.
+
+    Raises:
+        ExportError: a network that ONNX cannot say, or one of more than 2 GB.
+        OSError: the file cannot be written.
+    """
     batch = {0: "batch"}
     with warnings.catch_warnings():
         # the newer exporter needs onnxscript; this one writes the same graph and needs nothing more
         warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(
-            network,
-            (torch.zeros(2, 3, side, side),),
-            path,
-            input_names=[INPUT_NAME],
-            output_names=[OUTPUT_NAME],
-            dynamic_axes={INPUT_NAME: batch, OUTPUT_NAME: batch},
-            opset_version=OPSET,
-            dynamo=False,
-        )
+        try:
+            torch.onnx.export(
+                network,
+                (torch.zeros(2, 3, side, side),),
+                path,
+                input_names=[INPUT_NAME],
+                output_names=[OUTPUT_NAME],
+                dynamic_axes={INPUT_NAME: batch, OUTPUT_NAME: batch},
+                opset_version=OPSET,
+                dynamo=False,
+            )
+        except RuntimeError as exc:  # also what ONNX has no operator for, and what protobuf finds too large
+            raise ExportError(f"the network cannot be written as ONNX ({_first_line(exc)})") from exc
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 @torch.no_grad()
