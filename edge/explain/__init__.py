@@ -10,7 +10,7 @@ from edge.explain.method import (
     explain,
     explained_classes,
 )
-from edge.explain.scores import Explanation, Scores, chunk_size
+from edge.explain.scores import Explanation, Scores, always, chunk_size
 
 __all__ = [
     "DEFAULT_RUNS",
@@ -20,6 +20,7 @@ __all__ = [
     "Explanation",
     "Method",
     "Scores",
+    "always",
     "chunk_size",
     "explain",
     "explained_classes",
