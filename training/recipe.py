@@ -8,6 +8,7 @@ from edge.bundle import Task
 from training.dataset.annotations import MULTICLASS
 from training.errors import DataError, UsageError
 from training.hyperparameters import Value
+from training.model_rules import check_settings
 from training.settings import Settings, default_settings
 
 Views = Literal["surface", "light"]
@@ -52,9 +53,9 @@ class Recipe:
     """Network, hyperparameters, and what AutoML has no name for.
 
     ``drawn`` is how many drawn pictures are trained on beside the given ones (never held out). ``mirrored`` makes the
-    exported graph average its logits over the picture and its mirror image. ``pretrained`` says where the first
-    weights come from: ``none``, a file, or a repository of the Hugging Face hub. ``standardised`` makes the network
-    see every picture less its own mean and by its own deviation, in training and in the graph.
+    exported graph average its logits over the picture and its mirror image. ``standardised`` makes the network see
+    every picture less its own mean and by its own deviation, in training and in the graph. ``pretrained`` says where
+    the first weights come from: ``none``, ``auto``, a file, or a repository of the Hugging Face hub.
     """
 
     model: str
@@ -66,10 +67,8 @@ class Recipe:
     mirrored: bool = False
     standardised: bool = False
 
-    def flat(self) -> dict[str, Any]:
-        """Return all of it by name, the hyperparameters beside the rest."""
-        told = self.as_dict()
-        return told | told.pop("hyperparameters")
+    def __post_init__(self) -> None:
+        check_settings(self.model, self.settings)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON, for reports and manifests."""

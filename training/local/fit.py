@@ -20,6 +20,8 @@ from training.local.train import load_real, trainer_for
 from training.local.trainer import Say, Watch
 from training.recipe import Recipe
 
+HELD_OUT = 0.2
+"""What share of each class is held out where nothing else is asked for."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -28,7 +30,7 @@ def prepare_run(
     recipe: Recipe,
     *,
     validation: Labelled | None = None,
-    validation_data_size: float = 0.2,
+    validation_data_size: float = HELD_OUT,
     threads: int,
 ) -> Run:
     """Return what is to be trained on what.
@@ -172,8 +174,10 @@ def _note(folder: Path, run: Run) -> None:
 
 def _difference(there: Run, asked: Run) -> str | None:
     """Return in which way another run is wanted; None where only the pictures have moved, and are the same."""
-    old, new = there.recipe.flat(), asked.recipe.flat()
-    changed = [f"{name}={old[name]}, not {new[name]}" for name in old if old[name] != new[name]]
+    old, new = ({**told.recipe.as_dict(), **told.recipe.settings.as_dict()} for told in (there, asked))
+    changed = [
+        f"{name}={old[name]}, not {new[name]}" for name in old if old[name] != new[name] and name != "hyperparameters"
+    ]
     if changed:
         return ", ".join(changed)
     if there.sha256 != asked.sha256 or there.classes != asked.classes:

@@ -29,6 +29,7 @@ CHECKPOINT_FILE = "checkpoint.pt"
 PREVIOUS_FILE = "previous.checkpoint.pt"
 BEST_FILE = "best.pt"
 FITTED_FILE = "fitted.json"
+FROM_SCRATCH = "from scratch"
 SCHEMA = "automl-edge/run/1"
 
 
@@ -79,7 +80,7 @@ class Fitted:
 
     ``ended``: all epochs are done; ``early``: it got no better; ``asked``: whoever watched had seen enough.
     ``device`` is the one that finished it; ``batch_size`` how many pictures it held at a time, less than asked for
-    where memory did not suffice.
+    where memory did not suffice. ``origin`` says where the network's first weights came from.
     """
 
     best: Epoch
@@ -87,6 +88,7 @@ class Fitted:
     how: Ending
     device: str = ""
     batch_size: int = 0
+    origin: str = FROM_SCRATCH
 
 
 def write_run(folder: Path, run: Run) -> None:

@@ -50,6 +50,7 @@ def trainer_for(
         training = training.joined(_draw(classes, recipe))
     torch.manual_seed(recipe.settings.random_seed)
     network = networks.build(recipe.model, len(classes), side=recipe.settings.training_crop_size)
+    networks.freeze(network, recipe.model, recipe.settings.layers_to_freeze)
     return Trainer(network, recipe, training, held_out, classes=len(classes), accelerator=accelerator, say=say)
 
 
