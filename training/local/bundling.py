@@ -2,8 +2,8 @@
 
 import platform
 import shlex
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,11 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """How the bundle is called."""
+    """How the bundle is called. ``provenance`` is what its manifest says beside how it was fitted, plain JSON."""
 
     name: str
     version: str
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
 def export_run(run_folder: Path, export: Export, folder: Path, *, say: Say = lambda _: None) -> Bundle:
@@ -159,6 +160,7 @@ def _provenance(run: Run, export: Export, told: dict[str, Any]) -> dict[str, Any
         },
         "versions": versions(),
         "threads": run.threads,
+        **export.provenance,
     }
 
 
