@@ -13,6 +13,7 @@ from training.errors import TrainingError, UsageError
 COMMANDS: Commands = {
     "data": ("training.cli.data:data", "Check labelled pictures, upload them to Azure, draw some."),
     "fit": ("training.cli.fit:fit", "Train a network and end with a proven bundle."),
+    "auto": ("training.cli.auto:auto", "Pick networks and settings by itself, within a time."),
     "crossvalidate": ("training.cli.crossvalidate:crossvalidate", "Judge a recipe on pictures it has not seen."),
     "evaluate": ("training.cli.evaluate:evaluate", "Judge a bundle exactly as the edge runs it."),
     "azure": ("training.cli.azure:azure", "Azure AutoML for Images: data, jobs, bundles, models, endpoints."),
