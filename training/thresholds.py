@@ -5,13 +5,14 @@ so: whether a part passes (by the probability of the good class), whether an ans
 own), and which labels a multi-label model gives (by each one's).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.bundle import MULTILABEL, Task
 from training.answers import Answers, two_halves
 from training.errors import DataError, UsageError
 from training.intervals import share_interval
@@ -25,6 +26,8 @@ ERRORS: Mapping[Kind, tuple[str, str]] = {
     "labels": ("false_alarms", "missed"),
 }
 """What goes wrong by accepting, and what by not accepting."""
+ESCAPE, REJECT = 10.0, 1.0
+"""What an error by accepting and one by not accepting cost where nobody says: a wrong answer is worth ten looks."""
 MOST_POINTS = 200
 """So many points of a curve are kept."""
 
@@ -33,7 +36,7 @@ MOST_POINTS = 200
 class Prices:
     """What one error costs that is made by accepting, and one by not accepting; at least 0, in any currency.
 
-    None for both: the threshold of a multi-label model is chosen by F1 instead.
+    None for both: a multi-label model's threshold is chosen by F1, and others by ten to one.
     """
 
     accepted: float | None = None
@@ -144,6 +147,8 @@ def choose_threshold(
         UsageError: there is no such class, or the model is for several labels, which has no good class.
         DataError: the pictures show only good parts, or none.
     """
+    if not answers.multilabel and prices.accepted is None:
+        prices = Prices(ESCAPE, REJECT)
     if good is not None:
         share = _share_of(answers, good, good_share)
         return _chosen(_good_case(answers, good, share), answers, prices, good=good, good_share=share)
@@ -183,12 +188,17 @@ def _labels_case(answers: Answers) -> _Case:
     return _Case("labels", scored, totals, scored.at(answers.threshold), (1 / pictures, 1 / pictures))
 
 
+def check_good(good: str, task: Task, labels: Sequence[str]) -> None:
+    """Make sure that a class can be the one that passes. Raises UsageError."""
+    if task == MULTILABEL:
+        raise UsageError(f"--good {good}: a multi-label model has no class that passes; leave --good out")
+    if good not in labels:
+        raise UsageError(f"--good {good}: the model has no such class; it has {', '.join(labels)}")
+
+
 def _share_of(answers: Answers, good: str, share: float | None) -> float:
     """Return the share of good parts that costs are for, once the answers can tell of good and bad ones."""
-    if answers.multilabel:
-        raise UsageError(f"--good {good}: a multi-label model has no class that passes; leave --good out")
-    if good not in answers.labels:
-        raise UsageError(f"--good {good}: the model has no such class; it has {', '.join(answers.labels)}")
+    check_good(good, answers.task, answers.labels)
     is_good = answers.true[:, answers.labels.index(good)]
     if is_good.all() or not is_good.any():
         raise DataError(f"--good {good}: needs pictures of this class and of another; the data has only one of them")

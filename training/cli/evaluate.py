@@ -1,24 +1,175 @@
 """`automl-train evaluate`: how a bundle does, judged exactly as the edge runs it."""
 
+import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
-from edge.bundle import open_bundle
-from training.cli.options import FOLDER, data_argument, json_option
+from edge.bundle import MULTILABEL, Bundle, Task, open_bundle
+from edge.durable import replace_file
+from training.assessment import Wanted, assess
+from training.cli.judged import print_judgement
+from training.cli.options import FOLDER, data_argument, json_option, wishes_options
 from training.cli.progress import bars
-from training.cli.tables import print_figures
-from training.dataset.folders import read_folders
-from training.judge import evaluate_bundle
+from training.dataset.labelled import Labelled, read_labelled
+from training.dataset.reading import Wishes
+from training.derived import write_calibrated
+from training.errors import DataError, UsageError
+from training.export import check_identity, check_target
+from training.judgement import Judgement
+from training.thresholds import ESCAPE, REJECT, Prices
+
+COST = click.FloatRange(min=0)
+FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("bundle", type=FOLDER)
 @data_argument
+@wishes_options
+@click.option("--against", multiple=True, type=FOLDER, metavar="BUNDLE", help="Another bundle beside it; repeatable.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "gpu", "require-gpu"]),
+    default="auto",
+    show_default=True,
+    help="What runs the model.",
+)
+@click.option("--skip-unreadable", is_flag=True, help="Leave unreadable pictures out, and say so.")
+@click.option("--skip-unknown", is_flag=True, help="Leave pictures of classes out that a bundle does not know.")
+@click.option("--good", metavar="CLASS", help="The class that passes: choose the threshold on its probability.")
+@click.option(
+    "--good-share", type=click.FloatRange(0, 1), metavar="SHARE", help="Share of good parts in use.  [default: DATA's]"
+)
+@click.option("--escape-cost", type=COST, help=f"Of a bad part that passes, or a label missed.  [default: {ESCAPE:g}]")
+@click.option("--reject-cost", type=COST, help=f"Of a good part rejected, or a label too many.  [default: {REJECT:g}]")
+@click.option("--wrong-cost", type=COST, help=f"Without --good: of a wrong answer.  [default: {ESCAPE:g}]")
+@click.option("--look-cost", type=COST, help=f"Without --good: of a person's look.  [default: {REJECT:g}]")
+@click.option("--calibrated", type=click.Path(path_type=Path), metavar="DIR", help="Write a calibrated bundle.")
+@click.option("--version", metavar="V", help="Version of the calibrated bundle.")
+@click.option("--report", type=FILE, metavar="FILE.html", help="Write a page that needs no network.")
+@click.option("--output", type=FILE, metavar="FILE.json", help="Write what --json prints.")
 @json_option
-def evaluate(bundle: Path, data: tuple[Path, ...], *, as_json: bool) -> None:
-    """Predict DATA/<class>/<picture> with BUNDLE on the CPU, as the edge does, and count."""
-    opened, records = open_bundle(bundle), read_folders(data)
+def evaluate(  # noqa: PLR0913 - one parameter an option, as click passes them
+    bundle: Path,
+    data: tuple[Path, ...],
+    *,
+    wishes: Wishes,
+    against: tuple[Path, ...],
+    calibrated: Path | None,
+    version: str | None,
+    report: Path | None,
+    output: Path | None,
+    as_json: bool,
+    **rest: Any,
+) -> None:
+    """Judge BUNDLE on labelled pictures exactly as the edge runs it, on this device.
+
+    DATA is one folder a class, AutoML's JSONL, COCO or a CSV. Nothing is left out unless it is asked for.
+    """
+    opened = [open_bundle(folder) for folder in (bundle, *against)]
+    task = opened[0].manifest.task
+    _check_targets(opened[0], calibrated, version, report, output)
+    wanted = _wanted(task, rest)
+    labelled = read_labelled(data, _for_task(wishes, task))
+    judgement = _assess(opened, labelled, wanted)
+    figures = judgement.as_json()
+    if output is not None:
+        _write_json(output, figures)
+    if report is not None:
+        from training.pages.report import write_report  # noqa: PLC0415 - jinja2 and matplotlib, for who wants a page
+
+        write_report(report, judgement)
+    if as_json:
+        click.echo(json.dumps(figures, indent=2))
+    else:
+        print_judgement(judgement)
+    for path in (output, report):
+        if path is not None:
+            click.echo(f"written: {path}", err=True)
+    if calibrated is not None and version is not None:
+        _calibrate(opened[0], judgement, calibrated, version)
+
+
+def _check_targets(
+    bundle: Bundle, calibrated: Path | None, version: str | None, report: Path | None, output: Path | None
+) -> None:
+    """Make sure, before any work, that what is asked for can be written."""
+    for path, suffix in ((report, ".html"), (output, ".json")):
+        if path is not None and path.suffix.lower() != suffix:
+            raise UsageError(f"{path}: must end with {suffix}")
+        if path is not None and not path.parent.is_dir():
+            raise UsageError(f"{path}: there is no folder {path.parent}")
+    if (calibrated is None) != (version is None):
+        raise UsageError("--calibrated DIR and --version V belong together")
+    if calibrated is not None and version is not None:
+        check_identity(bundle.manifest.name, version)
+        check_target(calibrated)
+
+
+def _for_task(wishes: Wishes, task: Task) -> Wishes:
+    """Return how to read the data for the bundle's task."""
+    if wishes.task not in (None, task):
+        raise UsageError(f"--task {wishes.task}: the bundle is for {task}; leave --task out")
+    return replace(wishes, task=task)
+
+
+def _wanted(task: Task, given: dict[str, Any]) -> Wanted:
+    costs = {name: given.pop(f"{name}_cost") for name in ("escape", "reject", "wrong", "look")}
+    by_part = task == MULTILABEL or given["good"] is not None
+    mistaken = [name for name in (("wrong", "look") if by_part else ("escape", "reject")) if costs[name] is not None]
+    if mistaken:
+        needed = "only without --good, for a multi-class bundle" if by_part else "needs --good CLASS"
+        raise UsageError(f"--{mistaken[0]}-cost: {needed}")
+    if given["good_share"] is not None and given["good"] is None:
+        raise UsageError("--good-share: needs --good CLASS")
+    return Wanted(
+        **given, prices=_prices(task, *(costs[one] for one in (("escape", "reject") if by_part else ("wrong", "look"))))
+    )
+
+
+def _prices(task: Task, dear: float | None, cheap: float | None) -> Prices:
+    if dear is None and cheap is None:
+        return Prices()
+    both = (ESCAPE if dear is None else dear, REJECT if cheap is None else cheap)
+    # a multi-label model misses a label by not accepting it
+    return Prices(*reversed(both)) if task == MULTILABEL else Prices(*both)
+
+
+def _assess(bundles: list[Bundle], data: Labelled, wanted: Wanted) -> Judgement:
     with bars() as shown:
-        judged = evaluate_bundle(opened, records, lambda done: shown.update("predicting", done, len(records)))
-    print_figures(judged, judged.as_json(), as_json=as_json)
+        return assess(
+            bundles, data, wanted, lambda task, done, total: shown.update(task, done, total, f"{done}/{total}")
+        )
+
+
+def _write_json(path: Path, figures: Mapping[str, Any]) -> None:
+    try:
+        replace_file(
+            path, (json.dumps(figures, indent=2) + "\n").encode(), partial=path.with_name(f".{path.name}.partial")
+        )
+    except OSError as exc:
+        raise DataError(f"{path}: cannot be written ({exc.strerror})") from exc
+
+
+def _calibrate(bundle: Bundle, judgement: Judgement, folder: Path, version: str) -> None:
+    """Write the bundle with the temperature that was found, where one was found."""
+    found, about = judgement.calibration, judgement.circumstances
+    if found.temperature is None or found.after is None:
+        raise DataError(f"{bundle} is not calibrated: {found.why}")
+    if found.after.log_loss >= found.before.log_loss:
+        change = f"log-loss {found.before.log_loss:.4f} to {found.after.log_loss:.4f}"
+        raise DataError(
+            f"{bundle} is not calibrated: on pictures that did not choose the temperature it makes it worse ({change})"
+        )
+    facts = {
+        "pictures": len(judgement.answers.records),
+        "data_sha256": about.data_sha256,
+        "log_loss": {"before": found.before.log_loss, "after": found.after.log_loss},
+        "ece": {"before": found.before.expected_error, "after": found.after.expected_error},
+    }
+    made = write_calibrated(bundle, found.temperature, folder, version=version, facts=facts)
+    click.echo(f"{made} is proven, with a temperature of {found.temperature:.4f}: {folder}", err=True)
