@@ -1,7 +1,7 @@
 """A leaderboard as people and programs get it: table, CSV, picture, JSON; of jobs in Azure and of sweeps here."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +59,9 @@ def told(board: Leaderboard, rows: Sequence[Row], kind: str) -> dict[str, Any]:
     }
 
 
-def print_json(board: Leaderboard, rows: Sequence[Row], kind: str) -> None:
-    """Print the same as JSON."""
-    click.echo(json.dumps(told(board, rows, kind), indent=2))
+def print_json(board: Leaderboard, rows: Sequence[Row], kind: str, more: Mapping[str, Any] = {}) -> None:
+    """Print the same as JSON, and ``more``."""
+    click.echo(json.dumps({**told(board, rows, kind), **more}, indent=2))
 
 
 def _write(file: Path, text: str) -> None:

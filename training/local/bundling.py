@@ -13,7 +13,6 @@ import torch
 
 from edge.bundle import MULTILABEL, Bundle
 from edge.session import runtime_version
-from training.answers import Answers
 from training.export import Draft, check_identity, check_target, write_bundle
 from training.image_models import METRICS
 from training.local import golden
@@ -22,8 +21,8 @@ from training.local.run import Fitted, Run, read_epochs, read_fitted, read_run
 from training.local.stopping import best_of
 from training.local.trained import THRESHOLD, Trained, check_at_the_edge
 from training.local.weights import load_network
-from training.metrics import multilabel_metrics
 from training.recipe import Recipe
+from training.report import held_out_figures
 from training.settings import default_settings
 
 FEW_RIGHT = 0.5
@@ -83,10 +82,10 @@ def command_of(run: Run, export: Export) -> str:
 def _recipe_words(recipe: Recipe) -> list[str]:
     """Return the options for what AutoML has no name for; each is called as its field."""
     words = ["--task", recipe.task] if recipe.task == MULTILABEL else []
-    for field in fields(recipe):
-        value = getattr(recipe, field.name)
-        if field.name not in ("model", "settings", "task") and value != field.default:
-            option = f"--{field.name.replace('_', '-')}"
+    for part in fields(recipe):
+        value = getattr(recipe, part.name)
+        if part.name not in ("model", "settings", "task") and value != part.default:
+            option = f"--{part.name.replace('_', '-')}"
             words += [option] if value is True else [option, str(value)]
     return words
 
@@ -107,21 +106,8 @@ def _draft(trained: Trained, export: Export, told: dict[str, Any], say: Say) -> 
         task=recipe.task,
         threshold=THRESHOLD,
         provenance=_provenance(run, export, told),
-        metrics={"held_out": held_out_metrics(trained.answers(run.held_out))} if run.held_out else {},
+        metrics={"held_out": held_out_figures(trained.answers(run.held_out))} if run.held_out else {},
     )
-
-
-def held_out_metrics(answers: Answers) -> dict[str, Any]:
-    """Return the figures that a manifest holds of the pictures held out, as plain JSON."""
-    if not answers.multilabel:
-        return answers.confusion().as_json()
-    figures = multilabel_metrics(answers.true, answers.probs, answers.selected)
-    return {
-        "pictures": len(answers.records),
-        **{name: None if value is None else round(value, 6) for name, value in figures.items()},
-        "labels": list(answers.labels),
-        "mistakes_by_class": answers.mistakes_by_class,
-    }
 
 
 def _told(run_folder: Path, run: Run, say: Say) -> dict[str, Any]:

@@ -1,0 +1,195 @@
+"""Machines of a Dask cluster as the place of trials. Their folders lie where all machines see them."""
+
+import logging
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Any
+
+import distributed
+
+from training.errors import TrainingError, UsageError
+from training.local.run import Run
+from training.local.sweep.dask_worker import LOOK_S, probe, run_trial, topic_of, versions
+from training.local.sweep.places import Broken, Fitted, News
+from training.local.sweep.process import Program, trial_program
+
+SCHEME = "dask://"
+CONNECT_S = 5.0
+SIGN_S = 2.0
+CLOSE_S = 15.0
+MARKER_FILE = ".seen-by-all"
+
+
+class WorkplaceError(TrainingError):
+    """Machines that shall run trials are away, or lack what trials need."""
+
+
+class OnDask:
+    """Runs each trial as a task, in a process that the worker starts; a task whose worker is lost moves elsewhere."""
+
+    def __init__(self, client: "distributed.Client", folder: Path, program: Program = trial_program) -> None:
+        self._client = client
+        self._program = program
+        self._topic = topic_of(folder)
+        self._owner = f"{self._topic}-{uuid.uuid4().hex}"
+        self._news: Queue[tuple[str, News]] = Queue()
+        self._tasks: dict[int, tuple[Any, Path]] = {}
+        self._answers: dict[int, str] = {}
+        self._signs, self._signed = 0, 0.0
+        self._sign = distributed.Variable(self._topic, client=client)
+        with _told("begin"):
+            client.subscribe_topic(self._owner, lambda event: self._news.put(event[1]))
+            self._give_sign()
+
+    def begin(self, number: int, folder: Path) -> None:
+        """Begin a trial, or go on with it."""
+        with _told("begin a trial"):
+            task = self._client.submit(
+                run_trial,
+                number,
+                str(folder),
+                self._owner,
+                self._topic,
+                self._program,
+                pure=False,
+                key=f"{self._owner}-{number}-{uuid.uuid4().hex[:8]}",
+            )
+        self._tasks[number] = (task, folder)
+
+    def next_news(self, timeout_s: float) -> News | None:
+        """Wait for the next that a trial tells.
+
+        Raises:
+            WorkplaceError: the scheduler is gone.
+        """
+        until = time.monotonic() + timeout_s
+        while True:
+            with _told("go on"):
+                self._give_sign()
+            left = until - time.monotonic()
+            try:
+                key, news = self._news.get(timeout=max(0.0, min(left, SIGN_S)))
+            except Empty:
+                if left <= 0:
+                    return self._lost()
+                continue
+            if isinstance(news, Fitted | Broken):
+                self._tasks.pop(news.number, None)
+            self._answers[news.number] = key
+            return news
+
+    def _give_sign(self) -> None:
+        """Tell workers that somebody waits."""
+        if self._client.status not in ("running", "connecting"):
+            raise WorkplaceError(f"the scheduler has gone ({self._client.status}); the same command goes on")
+        if time.monotonic() - self._signed >= SIGN_S:
+            self._signs += 1
+            self._sign.set((self._owner, self._signs))
+            self._signed = time.monotonic()
+
+    def _lost(self) -> News | None:
+        """Return the end of a trial whose task ended without a word; one that was left alone is begun again."""
+        for number, (task, folder) in list(self._tasks.items()):
+            if task.status == "error":
+                del self._tasks[number]
+                return Broken(number, f"its workers were lost, one after the other ({type(task.exception()).__name__})")
+            if task.status == "finished" and self._news.empty():
+                self.begin(number, folder)
+        return None
+
+    def answer(self, number: int, *, going: bool) -> None:
+        """Tell a trial whether it goes on."""
+        with _told("answer a trial"):
+            distributed.Queue(self._answers[number], client=self._client).put(going)
+
+    def close(self) -> None:
+        """End all trials, and wait for it."""
+        with suppress(OSError, RuntimeError, distributed.TimeoutError):  # where nobody is, nothing is left to end
+            self._client.unsubscribe_topic(self._owner)
+            self._sign.delete()
+            tasks = [task for task, _ in self._tasks.values()]
+            if tasks:
+                distributed.wait(tasks, timeout=CLOSE_S)
+            self._client.cancel(tasks)
+
+
+@contextmanager
+def connected(address: str) -> "Iterator[distributed.Client]":
+    """Give a client of the cluster at ``dask://host:port``.
+
+    Raises:
+        UsageError: it is no such address.
+        WorkplaceError: nobody answers there, within seconds.
+    """
+    if not address.startswith(SCHEME) or ":" not in address.removeprefix(SCHEME):
+        raise UsageError(f"--on {address}: write it as dask://HOST:PORT, the address of a Dask scheduler")
+    for name in ("distributed", "distributed.client", "distributed.core"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # we say what there is to say
+    try:
+        client = distributed.Client(f"tcp://{address.removeprefix(SCHEME)}", timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        said = "start one there with: dask scheduler"
+        raise WorkplaceError(f"--on {address}: no Dask scheduler answers there; {said}") from error
+    with client:
+        yield client
+
+
+def check_workers(client: "distributed.Client", run: Run, folder: Path) -> Mapping[str, int]:
+    """Return the threads of each worker.
+
+    Raises:
+        WorkplaceError: there are none, or some lack the data, the folder or our versions; each is named with what.
+    """
+    mark = uuid.uuid4().hex
+    marker = folder / MARKER_FILE
+    marker.write_text(mark, encoding="utf-8")
+    seen = [(str(path), path.stat().st_size) for path in _samples(run)]
+    with _told("be looked at"):
+        threads: Mapping[str, int] = client.nthreads()
+        said = client.run(probe, seen, str(marker), mark, on_error="return") if threads else {}
+    marker.unlink()
+    if not threads:
+        raise WorkplaceError("the Dask scheduler has no workers; start some: dask worker HOST:PORT")
+    lacks = [f"{worker} {lack}" for worker, told in said.items() for lack in _lacks(told)]
+    if lacks:
+        raise WorkplaceError(f"not all workers can run trials: {'; '.join(lacks)}")
+    return threads
+
+
+def _samples(run: Run) -> Sequence[Path]:
+    ends = [records[place] for records in (run.training, run.held_out) if records for place in (0, -1)]
+    return list(dict.fromkeys(record.path for record in ends))
+
+
+def _lacks(told: Any) -> list[str]:
+    if isinstance(told, Exception):
+        return [f"cannot be asked ({type(told).__name__}: {told}); install automl-edge there"]
+    mine = versions()
+    other = [
+        f"has {package} {version}, here is {mine[package]}"
+        for package, version in told["versions"].items()
+        if version != mine[package]
+    ]
+    return [*other, *(f"does not see {path}; share it under the same path" for path in told["lacks"])]
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        said = f"the Dask scheduler is gone, trials cannot {what} ({' '.join(str(error).split())})"
+        raise WorkplaceError(f"{said}; the same command goes on") from error
+
+
+def settle(client: "distributed.Client", folder: Path) -> None:
+    """Wait for trials to end that a client which was killed has left; they notice when another one is there."""
+    sign = distributed.Variable(topic_of(folder), client=client)
+    with suppress(distributed.TimeoutError):
+        sign.get(timeout=0.2)
+        sign.set(("nobody", 0))
+        time.sleep(2 * LOOK_S)
