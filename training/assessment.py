@@ -16,7 +16,7 @@ from training.comparison import Contender, Latency, measure, paired
 from training.dataset.labelled import Labelled
 from training.dataset.records import Record, content_hash, read_bytes
 from training.errors import DataError, UsageError
-from training.judge import answer_records, check_all_readable, check_classes, unknown_classes
+from training.judge import answer_records, check_all_readable, check_classes, filled_up, unknown_classes
 from training.judgement import Circumstances, Judgement, judge_answers
 from training.thresholds import Prices, check_good, choose_threshold
 
@@ -121,9 +121,11 @@ def _latencies(judged: Sequence[_Judged], told: Told) -> list[Latency]:
     pictures = [read_bytes(record.path) for record in judged[0].answers.records[:TIMED_PICTURES]]
 
     def task_of(model: Model) -> Callable[[int], object]:
+        size = min(model.session.batch_sizes, default=1)  # more than one where the graph takes nothing else
+
         def run(number: int) -> object:
             tensor = model.predictor.prepare(pictures[number % len(pictures)])
-            return model.predictor.finish(model.session.run(tensor[None], alone=True)[0])
+            return model.predictor.finish(model.session.run(filled_up([tensor], size), alone=True)[0])
 
         return run
 

@@ -104,7 +104,7 @@ def _batch_size(model: Model) -> int:
 def _run(model: Model, records: Sequence[Record], size: int) -> list[Answer | LeftOut]:
     tensors = [_prepared(model, record) for record in records]
     readable = [tensor for tensor in tensors if not isinstance(tensor, LeftOut)]
-    outputs = iter(model.session.run(_filled(readable, size))) if readable else iter(())
+    outputs = iter(model.session.run(filled_up(readable, size))) if readable else iter(())
     return [tensor if isinstance(tensor, LeftOut) else _answered(model, next(outputs)) for tensor in tensors]
 
 
@@ -117,8 +117,8 @@ def _prepared(model: Model, record: Record) -> TensorF32 | LeftOut:
         return LeftOut(record, str(exc).removeprefix(f"{record.path}: "))
 
 
-def _filled(tensors: Sequence[TensorF32], size: int) -> BatchF32:
-    """Return a batch of that size; the last picture fills it up."""
+def filled_up(tensors: Sequence[TensorF32], size: int) -> BatchF32:
+    """Return tensors [3, height, width] as a batch of ``size``, which the last one fills up."""
     return np.stack([*tensors, *([tensors[-1]] * (size - len(tensors)))])
 
 

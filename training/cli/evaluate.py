@@ -77,16 +77,16 @@ def evaluate(  # noqa: PLR0913 - one parameter an option, as click passes them
     labelled = read_labelled(data, _for_task(wishes, task))
     judgement = _assess(opened, labelled, wanted)
     figures = judgement.as_json()
+    if as_json:
+        click.echo(json.dumps(figures, indent=2))
+    else:
+        print_judgement(judgement)
     if output is not None:
         _write_json(output, figures)
     if report is not None:
         from training.pages.report import write_report  # noqa: PLC0415 - jinja2 and matplotlib, for who wants a page
 
         write_report(report, judgement)
-    if as_json:
-        click.echo(json.dumps(figures, indent=2))
-    else:
-        print_judgement(judgement)
     for path in (output, report):
         if path is not None:
             click.echo(f"written: {path}", err=True)
