@@ -20,6 +20,7 @@ MAX_SOURCES = 64
 OTHER = "other"
 OK = "ok"
 SHADOW_OUTCOMES = ("agreed", "disagreed", "failed", "skipped")
+EXPLANATION_OUTCOMES = ("ok", "refused", "late", "failed", "gone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,13 @@ class Metrics:
             registry=self._registry,
         )
         self._shadow = {outcome: shadow.labels(outcome) for outcome in SHADOW_OUTCOMES}
+        explanations = Counter(
+            f"{PREFIX}_explanations",
+            "Requests for explanations of answers.",
+            ("outcome",),
+            registry=self._registry,
+        )
+        self._explanations = {outcome: explanations.labels(outcome) for outcome in EXPLANATION_OUTCOMES}
         self._registry.register(_Looked(snapshot, version))
         ProcessCollector(registry=self._registry)
 
@@ -133,6 +141,10 @@ class Metrics:
     def shadowed(self, outcome: str) -> None:
         """Count a frame that a version on trial was to answer too; ``outcome`` is one of ``SHADOW_OUTCOMES``."""
         self._shadow[outcome].inc()
+
+    def explained(self, outcome: str) -> None:
+        """Count a request for explanations; ``outcome`` is one of ``EXPLANATION_OUTCOMES``."""
+        self._explanations[outcome].inc()
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format, version 0.0.4."""

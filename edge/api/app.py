@@ -18,6 +18,7 @@ from edge.api.observed import Observed, ObserveRequest
 from edge.api.operations import operation_routes, probe_routes
 from edge.api.page import page_routes
 from edge.api.predict import PREDICT, predict_endpoint, predict_routes
+from edge.api.reasons import Explainer
 from edge.api.results import result_routes
 from edge.ports import Control
 
@@ -25,7 +26,7 @@ API_VERSION = "1"
 DESCRIPTION = """Pictures in, predictions out. Errors are `application/problem+json` (RFC 9457)."""
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - each is a part of the application
     *,
     submit: Submit,
     control: Control,
@@ -35,12 +36,13 @@ def create_app(
     access: Access = Access(),
     device: str = "",
     observe: ObserveRequest | None = None,
+    explainer: Explainer | None = None,
 ) -> ASGIApp:
     """Return the application.
 
     ``submit`` takes pictures, ``control`` answers for the daemon, ``feed`` holds the results to show, ``metrics``
     renders Prometheus' text. ``access`` tells who may ask for what. ``device`` names this device on the page and in the
-    document. ``observe`` sees each request.
+    document. ``observe`` sees each request. Without an ``explainer`` no answer is explained.
     """
     app = FastAPIOffline(
         docs_url="/docs",
@@ -54,7 +56,7 @@ def create_app(
     intake = Intake(limits)
     predict = predict_endpoint(submit=submit, control=control, intake=intake, limits=limits)
     app.include_router(predict_routes(predict))
-    app.include_router(score_routes(submit=submit, intake=intake, limits=limits))
+    app.include_router(score_routes(submit=submit, intake=intake, limits=limits, explainer=explainer))
     app.include_router(probe_routes(control=control))
     app.include_router(operation_routes(control=control, metrics=metrics, intake=intake))
     app.include_router(result_routes(feed=feed))

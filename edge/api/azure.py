@@ -4,7 +4,7 @@ Azure answers ``input_data`` requests with one object a picture and skips undeco
 here such a picture has an ``error`` in its own place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,9 @@ from edge.api.errors import error_of
 from edge.api.inference import Answer, Submit, failure_in, infer
 from edge.api.limits import Limits
 from edge.api.openapi import SCORE_BODY, problems
+from edge.api.reasons import Explainer, Reasons, infer_with_reasons
 from edge.api.routing import RawRoute, json_response
+from edge.api.xai import XaiRequest, xai_request
 from edge.errors import RequestError
 from edge.results import Classification, Failure, Result, prediction_json
 
@@ -28,13 +30,17 @@ IMAGE_COLUMN = "image"
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest:
-    """What was asked: pictures, and whether one object answers (the v1 style) or a list does (the MLflow style)."""
+    """What was asked: pictures, and whether one object answers (the v1 style) or a list does (the MLflow style).
+
+    ``xai`` tells which explanations are wanted of all of them; None wants none.
+    """
 
     pictures: Sequence[Picture]
     single: bool
+    xai: XaiRequest | None = None
 
 
-def score_routes(*, submit: Submit, intake: Intake, limits: Limits) -> APIRouter:
+def score_routes(*, submit: Submit, intake: Intake, limits: Limits, explainer: Explainer | None) -> APIRouter:
     """Return the routes that stand in for an Azure online endpoint."""
     router = APIRouter(route_class=RawRoute, tags=["pictures"])
 
@@ -48,13 +54,27 @@ def score_routes(*, submit: Submit, intake: Intake, limits: Limits) -> APIRouter
     async def score(request: Request) -> Response:
         """Take `input_data` with base64 pictures (answer: a list), one raw or as `{"image": …}` (answer: one object).
 
-        A picture that cannot be decoded has an `error` in its own place of the list. `model_explainability` is refused.
+        A picture that cannot be decoded has an `error` in its own place of the list. With `model_explainability` the
+        answers have `visualizations` and `attributions` as `xai_parameters` ask for them, by occlusion or RISE; those
+        of the first picture count for all.
         """
         async with intake.body(request) as body:
             asked = parse_score(request, body)
             check_count(asked.pictures, max_images=limits.max_images)
+            answers, reasons = await answered(request, asked)
+        if asked.single:
+            return json_response(_single(answers[0], reasons[0]))
+        return json_response([{**_row(answer), **why} for answer, why in zip(answers, reasons, strict=True)])
+
+    async def answered(request: Request, asked: ScoreRequest) -> tuple[list[Answer], list[Reasons]]:
+        if asked.xai is None or asked.xai.wants_nothing:
             answers = await infer(request, asked.pictures, submit=submit, deadline_s=limits.deadline_s)
-        return json_response(_single(answers[0]) if asked.single else [_row(answer) for answer in answers])
+            return answers, [{} for _ in answers]
+        if explainer is None:
+            raise RequestError("model_explainability is not available here; ask again without it")
+        return await infer_with_reasons(
+            request, asked.pictures, asked.xai, submit=submit, explainer=explainer, deadline_s=limits.deadline_s
+        )
 
     @router.get(
         "/score", response_class=PlainTextResponse, summary="Tell that the route is there, as Azure's v1 scorer does"
@@ -76,10 +96,12 @@ def parse_score(request: Request, body: bytes) -> ScoreRequest:
         raise RequestError("/score takes a picture's bytes or JSON; multipart forms go to /v1/predict")
     value = parse_json(body)
     if "input_data" in value:
-        return ScoreRequest([_item(item, place=place) for place, item in _items(value["input_data"])], single=False)
+        rows = [(place, _parsed(item, place=place)) for place, item in _items(value["input_data"])]
+        pictures = [_picture(row, place=place) for place, row in rows]
+        return ScoreRequest(pictures, single=False, xai=_xai_of(rows))
     if IMAGE_COLUMN in value:
-        _refuse_explanation(value)
-        return ScoreRequest([Picture(decoded(value[IMAGE_COLUMN], place=IMAGE_COLUMN))], single=True)
+        picture = Picture(decoded(value[IMAGE_COLUMN], place=IMAGE_COLUMN))
+        return ScoreRequest([picture], single=True, xai=xai_request(value))
     raise RequestError('the JSON must have "input_data" (or "image" with one base64 picture)')
 
 
@@ -100,26 +122,26 @@ def _only(row: object) -> object:
     return row[0] if isinstance(row, list) and len(row) == 1 else row
 
 
-def _item(item: object, *, place: str) -> Picture:
-    """Return one picture: base64, or a JSON text (or object) with ``image_base64``. Raises RequestError."""
-    if isinstance(item, str) and item.lstrip().startswith("{"):
-        try:
-            item = orjson.loads(item)
-        except orjson.JSONDecodeError as error:
-            raise RequestError(f"{place} opens like JSON but is none: {error}") from error
-    if isinstance(item, dict):
-        _refuse_explanation(item)
-        return Picture(decoded(item.get("image_base64"), place=f"{place}.image_base64"))
-    return Picture(decoded(item, place=place))
+def _parsed(item: object, *, place: str) -> object:
+    """Return one row: base64, or the object that a JSON text stands for. Raises RequestError."""
+    if not isinstance(item, str) or not item.lstrip().startswith("{"):
+        return item
+    try:
+        return orjson.loads(item)
+    except orjson.JSONDecodeError as error:
+        raise RequestError(f"{place} opens like JSON but is none: {error}") from error
 
 
-def _refuse_explanation(value: Mapping[str, Any]) -> None:
-    wanted = value.get("model_explainability", False)
-    if wanted is True or (isinstance(wanted, str) and wanted.lower() == "true"):
-        raise RequestError(
-            "model_explainability is not available: explanations need gradients, which the inference graph (ONNX) does "
-            "not give; ask again without it"
-        )
+def _picture(row: object, *, place: str) -> Picture:
+    if isinstance(row, dict):
+        return Picture(decoded(row.get("image_base64"), place=f"{place}.image_base64"))
+    return Picture(decoded(row, place=place))
+
+
+def _xai_of(rows: Sequence[tuple[str, object]]) -> XaiRequest | None:
+    """Return what the first row asks of explanations: it counts for all of them. Raises RequestError."""
+    place, first = rows[0] if rows else ("", None)
+    return xai_request(first, place=f"{place}.") if isinstance(first, dict) else None
 
 
 def _row(answer: Answer) -> dict[str, Any]:
@@ -131,9 +153,9 @@ def _row(answer: Answer) -> dict[str, Any]:
     return prediction_json(prediction)
 
 
-def _single(answer: Answer) -> dict[str, Any]:
+def _single(answer: Answer, reasons: Reasons) -> dict[str, Any]:
     """Return the v1 style's one object. Raises what made the picture fail."""
     failure = failure_in(answer)
     if failure is not None or not isinstance(answer, Result):
         raise error_of(failure or Failure("InferenceError", "no answer"))
-    return {"filename": answer.id, **_row(answer), "visualizations": None, "attributions": None}
+    return {"filename": answer.id, **_row(answer), "visualizations": None, "attributions": None, **reasons}

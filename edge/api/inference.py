@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
@@ -29,6 +29,7 @@ class Submit(Protocol):
         """Return the future answer. Raises OverloadedError, StoppingError, ModelNotReadyError."""
 
 
+T = TypeVar("T")
 Answer = Result | Failure
 """What became of one picture: the delivered result (whose prediction may be a Failure), or why it was not handed in."""
 
@@ -57,22 +58,20 @@ async def _results(
     try:
         for frame in frames:
             pending.append(submit(frame, deadline_s=deadline_s))  # noqa: PERF401 - those before a refusal must be cancelled
-        return [_settled(outcome) for outcome in await _awaited(pending, receive, deadline_s=deadline_s)]
+        limit_s = None if deadline_s is None else 2 * deadline_s
+        return [_settled(outcome) for outcome in await awaited(pending, receive, limit_s=limit_s)]
     finally:
         for future in pending:
             future.cancel()
 
 
-async def _awaited(
-    pending: Sequence[Future[Result]], receive: Receive, *, deadline_s: float | None
-) -> list[Result | BaseException]:
+async def awaited(pending: Sequence[Future[T]], receive: Receive, *, limit_s: float | None) -> list[T | BaseException]:
     """Return how each future ended.
 
-    Raises ClientDisconnect once the client is gone, DeadlineError where the work itself takes as long as it might have
-    waited: whatever holds it up, the client gets an answer.
+    Raises ClientDisconnect once the client is gone, DeadlineError after ``limit_s`` seconds: whatever holds the work
+    up, the client gets an answer.
     """
     together = asyncio.gather(*map(asyncio.wrap_future, pending), return_exceptions=True)
-    limit_s = None if deadline_s is None else 2 * deadline_s
     client = _Client(receive, leave=together.cancel, limit_s=limit_s)
     try:
         return await together

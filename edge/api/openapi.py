@@ -60,6 +60,10 @@ SCORE_BODY: Json = {
                 },
                 "list": {"summary": "Plain list", "value": {"input_data": [EXAMPLE]}},
                 "v1": {"summary": "v1 style, one picture", "value": {"image": EXAMPLE}},
+                "explained": {
+                    "summary": "With the reasons",
+                    "value": {"image": EXAMPLE, "model_explainability": True, "xai_parameters": {"n_steps": 50}},
+                },
             },
         },
         **_RAW,

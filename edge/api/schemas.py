@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edge.explain import DEFAULT_RUNS, MAX_RUNS, MIN_RUNS
+
 Base64 = Annotated[str, Field(min_length=1, json_schema_extra={"contentEncoding": "base64"})]
 
 
@@ -82,16 +84,45 @@ class InputData(BaseModel):
 
 
 class ScoreRows(BaseModel):
-    """Several pictures, answered by a list. An item is base64, or a JSON text with `image_base64`."""
+    """Several pictures, answered by a list.
+
+    An item is base64, or a JSON text with `image_base64`, `model_explainability` and `xai_parameters`; those of the
+    first item count for all.
+    """
 
     input_data: InputData | Annotated[list[Base64], Field(min_length=1)]
+
+
+class XaiParameters(BaseModel):
+    """What an explanation is to be. For a model of several labels, `visualizations` and `attributions` are lists."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    xai_algorithm: Literal["occlusion", "rise"] = "occlusion"
+    visualizations: Annotated[bool, Field(description="base64 of a PNG: crop, map, the map over it, its top 30 %")] = (
+        True
+    )
+    attributions: Annotated[bool, Field(description="[3][side][side] numbers of -1 to 1")] = False
+    n_steps: Annotated[int, Field(ge=MIN_RUNS, le=MAX_RUNS, description="how many inputs are run")] = DEFAULT_RUNS
+    confidence_score_threshold_multilabel: Annotated[
+        float | None, Field(ge=0, le=1, description="explains the classes above it, not the model's own selection")
+    ] = None
+    xrai_fast: Annotated[bool | None, Field(description="changes nothing")] = None
+    approximation_method: Annotated[str | None, Field(description="changes nothing")] = None
 
 
 class ScoreOne(BaseModel):
     """One picture in the v1 style, answered by one object."""
 
     image: Base64
-    model_explainability: bool = False
+    model_explainability: bool | Literal["true", "false"] = False
+    xai_parameters: XaiParameters | None = None
+
+
+Visualizations = Annotated[Base64 | list[Base64] | None, Field(description="only where asked for")]
+Attributions = Annotated[
+    list[list[list[float]]] | list[list[list[list[float]]]] | None, Field(description="only where asked for")
+]
 
 
 class ScoreRow(BaseModel):
@@ -99,17 +130,19 @@ class ScoreRow(BaseModel):
 
     probs: list[float] | None = None
     labels: list[str] | None = None
+    visualizations: Visualizations = None
+    attributions: Attributions = None
     error: PictureError | None = None
 
 
 class ScoreSingle(BaseModel):
-    """The v1 style's answer; `filename` is the result's id."""
+    """The v1 style's answer; `filename` is the result's id. What was not asked for is null."""
 
     filename: str
     probs: list[float]
     labels: list[str]
-    visualizations: None = None
-    attributions: None = None
+    visualizations: Visualizations = None
+    attributions: Attributions = None
 
 
 class Live(BaseModel):

@@ -87,7 +87,16 @@ def compose(config: Config, stack: ExitStack, *, stream: TextIO) -> Daemon:
         witnesses=trials.witnesses,
         publish_answers=config.http.publish,
     )
-    server = start_http(config, stack, delivery=delivery, control=control, status=status, feed=feed, metrics=metrics)
+    server = start_http(
+        config,
+        stack,
+        executor=executor,
+        delivery=delivery,
+        control=control,
+        status=status,
+        feed=feed,
+        metrics=metrics,
+    )
     pulse = Pulse()
     rollout = make_rollout(config, make_registry(config, moved=pulse.beat), store, executor, control, metrics, trials)
     sources = supervise_sources(config, delivery.emit, messaging)

@@ -12,11 +12,12 @@ from edge.api.shed import Shed
 from edge.config import Config
 from edge.daemon.control import DaemonControl
 from edge.daemon.descriptors import allow_connections
+from edge.daemon.explanations import make_explaining
 from edge.daemon.security import Security, exposure
 from edge.daemon.status import Status
 from edge.execution.delivery import Delivery
 from edge.metrics import Metrics
-from edge.ports import Priority
+from edge.ports import Executor, Priority
 
 MIB = 1 << 20
 
@@ -27,6 +28,7 @@ def start_http(
     config: Config,
     stack: ExitStack,
     *,
+    executor: Executor,
     delivery: Delivery,
     control: DaemonControl,
     status: Status,
@@ -45,6 +47,7 @@ def start_http(
     for warning in exposure(config.http):
         _log.warning(warning)
     status.also(security.warnings)
+    explaining = make_explaining(executor, metrics)
     app = create_app(
         submit=delivery.submit,
         control=control,
@@ -54,6 +57,7 @@ def start_http(
         access=security.access,
         device=config.mqtt.device,
         observe=metrics.observe_request,
+        explainer=explaining,
     )
     allow_connections(config.http.max_connections)
     server = HttpServer(
@@ -67,4 +71,5 @@ def start_http(
     )
     stack.callback(server.close)
     server.start()
+    stack.callback(explaining.close)  # before the server is, which waits for requests under way
     return server

@@ -14,7 +14,7 @@ from edge.api.app import create_app
 from edge.api.feed import Feed
 from edge.api.server import HttpServer
 from edge.tokens import KnownTokens
-from tests.edge.api.fakes import Echo, FakeControl
+from tests.edge.api.fakes import Echo, FakeControl, Reasoner
 
 Ask = Callable[..., httpx.Response]
 Serve = Callable[..., httpx.Client]
@@ -48,6 +48,7 @@ def make_app(echo: Echo, control: FakeControl, feed: Feed) -> Callable[..., ASGI
         if token is not None:
             parts["access"] = Access(KnownTokens(token))
         defaults: dict[str, Any] = {"submit": echo, "control": control, "feed": feed, "metrics": lambda: b"# metrics\n"}
+        defaults["explainer"] = Reasoner()
         return create_app(**{**defaults, **parts})
 
     return make

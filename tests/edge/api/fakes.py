@@ -1,12 +1,16 @@
 """Stands in for what lies behind the HTTP face: an execution that echoes, a control that remembers."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
 from edge.errors import EdgeError, ModelNotFoundError
+from edge.execution.explaining import Explained, Inquiry
 from edge.ports import Frame
 from edge.results import Classification, Failure, ModelRef, Outcome, Prediction, Result, Timing
 
@@ -83,6 +87,38 @@ class Held:
         for frame, future in self.pending:
             if future.set_running_or_notify_cancel():
                 future.set_result(answer_to(frame))
+
+
+class Reasoner:
+    """Explains each answer with a map of 0.5 and the figure ``PNG of <class>``; refuses with ``error``."""
+
+    span_s = 10.0
+
+    def __init__(self, *, error: EdgeError | None = None) -> None:
+        self.inquiries: list[Inquiry] = []
+        self.held = 0
+        self._error = error
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        if self._error is not None:
+            raise self._error
+        self.held += 1
+        try:
+            yield
+        finally:
+            self.held -= 1
+
+    def ask(self, inquiries: Sequence[Inquiry]) -> Future[list[Explained]]:
+        self.inquiries.extend(inquiries)
+        future: Future[list[Explained]] = Future()
+        future.set_result([self._explained(inquiry) for inquiry in inquiries])
+        return future
+
+    def _explained(self, inquiry: Inquiry) -> Explained:
+        labels = tuple(inquiry.answer.labels[index] for index in inquiry.classes)
+        figures = tuple(f"PNG of {label}".encode() for label in labels) if inquiry.drawn else ()
+        return Explained(labels, np.full((len(labels), 2, 2), 0.5, np.float32), figures, inquiry.runs)
 
 
 def failing(error: BaseException) -> Any:

@@ -74,22 +74,6 @@ def test_a_picture_that_cannot_be_decoded_keeps_its_place(ask: Ask) -> None:
     assert third["error"]["kind"] == "RequestError"
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"input_data": {"columns": ["image"], "data": [explained(b"one", wanted=True)]}},
-        {"input_data": [explained(b"one", wanted="True")]},
-        {"image": b64(b"one"), "model_explainability": True},
-    ],
-)
-def test_explanations_are_refused_by_name(ask: Ask, body: dict[str, Any], echo: Echo) -> None:
-    """They cannot be had from the graph, and nothing is answered without them silently."""
-    answer = ask("POST", "/score", json=body)
-    assert answer.status_code == 400
-    assert "model_explainability" in answer.json()["detail"]
-    assert not echo.frames
-
-
 def test_get_answers_with_the_path(ask: Ask) -> None:
     """As the v1 scorer does, so that probes that ask it keep working."""
     answer = ask("GET", "/score?verbose=true")
