@@ -13,8 +13,10 @@ from training.errors import TrainingError, UsageError
 COMMANDS: Commands = {
     "data": ("training.cli.data:data", "Check labelled pictures, upload them to Azure, draw some."),
     "fit": ("training.cli.fit:fit", "Train a network and end with a proven bundle."),
+    "sweep": ("training.cli.sweep:sweep", "Try many hyperparameters; the best trial becomes a bundle."),
     "auto": ("training.cli.auto:auto", "Pick networks and settings by itself, within a time."),
     "crossvalidate": ("training.cli.crossvalidate:crossvalidate", "Judge a recipe on pictures it has not seen."),
+    "export": ("training.cli.export:export", "Make a bundle of a fit; also in fp16 or int8, if it stays as right."),
     "evaluate": ("training.cli.evaluate:evaluate", "Judge a bundle exactly as the edge runs it."),
     "azure": ("training.cli.azure:azure", "Azure AutoML for Images: data, jobs, bundles, models, endpoints."),
 }
