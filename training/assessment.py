@@ -150,6 +150,7 @@ def _beside(first: Answers, one: _Judged, contender: Contender) -> Contender:
 
 
 def _circumstances(judged: _Judged) -> Circumstances:
+    digest = content_hash(judged.answers.records)
     return Circumstances(
         bundle=str(judged.bundle),
         digest=judged.bundle.digest,
@@ -161,9 +162,16 @@ def _circumstances(judged: _Judged) -> Circumstances:
             "onnxruntime": runtime_version(),
             "python": platform.python_version(),
         },
-        data_sha256=content_hash(judged.answers.records),
+        data_sha256=digest,
+        trained_on_these=_trained_on(judged.bundle) == digest,
         judged_at=instant(datetime.now(UTC)),
     )
+
+
+def _trained_on(bundle: Bundle) -> str | None:
+    """Return the hash of the pictures that a bundle of the local trainer was fitted to, None where it tells none."""
+    dataset = bundle.manifest.provenance.get("dataset")
+    return str(dataset.get("sha256")) if isinstance(dataset, dict) else None
 
 
 def _own_version() -> str:

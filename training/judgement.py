@@ -28,7 +28,10 @@ DIGITS = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
-    """How it was judged: what, on what, with what, and when (RFC 3339 in UTC)."""
+    """How it was judged: what, on what, with what, and when (RFC 3339 in UTC).
+
+    ``trained_on_these``: the pictures are the very ones that the bundle's own fit was given.
+    """
 
     bundle: str
     digest: str
@@ -37,6 +40,7 @@ class Circumstances:
     machine: str
     versions: dict[str, str]
     data_sha256: str
+    trained_on_these: bool
     judged_at: str
 
     def as_json(self) -> dict[str, Any]:

@@ -12,12 +12,14 @@ from training.thresholds import Choice, Count
 FEW = 30
 """Below so many pictures, a class's figures are rough."""
 BELIEVABLE = 0.05
+SEEN = "These are the pictures that its fit was given: expect less on others, and judge it on pictures it has not seen."
 
 
 def summary(judgement: Judgement) -> list[str]:
     """Return sentences, the most important first."""
     return [
         _accuracy(judgement),
+        *([SEEN] if judgement.circumstances.trained_on_these else []),
         *_confused(judgement),
         *_few(judgement),
         *_left_out(judgement),
@@ -65,8 +67,14 @@ def _few(judgement: Judgement) -> Iterator[str]:
 
 
 def _left_out(judgement: Judgement) -> Iterator[str]:
-    if judgement.left_out:
-        yield f"{len(judgement.left_out):,} pictures were left out: {judgement.left_out[0].reason}, and so on."
+    out = judgement.left_out
+    if out:
+        first = f"{out[0].record.path.name}: {out[0].reason}"
+        yield (
+            f"{len(out):,} pictures were left out, such as {first}."
+            if len(out) > 1
+            else f"1 picture was left out, {first}."
+        )
 
 
 def _calibration(found: Calibration) -> str:

@@ -49,6 +49,7 @@ def judgement_of(answers: Answers, prices: Prices = Prices(), **rest: Any) -> Ju
         machine="Linux x86_64, 2 cores",
         versions={"onnxruntime": "1.0"},
         data_sha256="1" * 64,
+        trained_on_these=False,
         judged_at="2026-01-01T00:00:00.000Z",
     )
     given = {"left_out": [], "contenders": [first], **rest}

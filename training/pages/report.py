@@ -106,7 +106,7 @@ def _threshold(choice: Choice) -> dict[str, Any]:
     prices = choice.prices
     text = f"The best threshold is {threshold_text(choice.threshold)}."
     if choice.by_cost:
-        text += f" Prices: {prices.accepted:g} for each of the {wrong}, {prices.refused:g} for each of the {refused}."
+        text += f" Prices each: {wrong} {prices.accepted:g}, {refused} {prices.refused:g}."
     if choice.good_share is not None:
         text += f" Costs are for {choice.good_share:.4g} of the parts being good ({choice.good})."
     rows = [
