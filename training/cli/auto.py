@@ -13,7 +13,6 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from edge.session import usable_cores
 from training.cli.options import data_argument, json_option, wishes_options
 from training.cli.progress import Bars, bars
 from training.dataset.labelled import read_labelled
@@ -62,7 +61,7 @@ _SHARE = click.FloatRange(0, 1, max_open=True)
     help="Of each class, kept aside to judge the chosen one by, once; 0 keeps none.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Deals the pictures.")
-@click.option("--threads", type=click.IntRange(1), help="Threads to train on.  [default: all cores]")
+@click.option("--threads", type=click.IntRange(1), help="Threads to train on.  [default: what is quickest here]")
 @click.option(
     "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True, help="Where to train."
 )
@@ -95,7 +94,7 @@ def auto(
     wish = Wish(
         budget=budget,
         shares=shares,
-        threads=given["threads"] or usable_cores(),
+        threads=given["threads"],
         device=given["device"],
         began=began,
     )

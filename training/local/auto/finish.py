@@ -61,7 +61,7 @@ def finish(search: Search, trials: LocalTrials, test: Sequence[Record], target: 
         shown.say(f"judging it on the {len(test)} pictures kept aside")
     figures = judge(bundle, test) if test else {}
     outcome = replace(outcome, test=figures, passed_over=passed_over, bundle=str(target.output))
-    _tell(bundle, search, chosen, figures)
+    _tell(bundle, figures)
     return replace(search, outcome=outcome)
 
 
@@ -76,7 +76,8 @@ def _exported(
     for trial in order:
         shown.say(f"exporting trial {trial.number}, {trial.candidate}")
         try:
-            bundle = export_run(target.folder / TRIALS_FOLDER / trial.folder, target.export, target.output)
+            export = replace(target.export, provenance={"auto": _provenance(search, trial)})
+            bundle = export_run(target.folder / TRIALS_FOLDER / trial.folder, export, target.output, say=shown.say)
         except ExportError as exc:
             passed_over.append(f"trial {trial.number}, {trial.candidate}: {exc}")
         else:
@@ -132,14 +133,10 @@ def _figures(answers: Answers) -> dict[str, Any]:
     return {**figures, "mistakes_by_class": answers.mistakes_by_class}
 
 
-def _tell(bundle: Bundle, search: Search, chosen: Trial, figures: Mapping[str, Any]) -> None:
-    """Write into the manifest how the network was chosen, and the figures of the pictures kept aside.
-
-    Raises:
-        ExportError: the manifest cannot be written.
-    """
-    request, manifest = search.request, bundle.manifest
-    auto = {
+def _provenance(search: Search, chosen: Trial) -> dict[str, Any]:
+    """Return how the network was chosen, for a manifest."""
+    request = search.request
+    return {
         "budget_s": request.budget,
         "trials": len(search.trials),
         "trial": chosen.number,
@@ -148,9 +145,18 @@ def _tell(bundle: Bundle, search: Search, chosen: Trial, figures: Mapping[str, A
         "test_share": request.test_share,
         "pictures_sha256": request.sha256,
     }
-    metrics = {**manifest.metrics, **({"kept_aside": dict(figures)} if figures else {})}
-    provenance = {**manifest.provenance, "auto": auto}
+
+
+def _tell(bundle: Bundle, figures: Mapping[str, Any]) -> None:
+    """Write the figures of the pictures kept aside into the manifest, as ``metrics.kept_aside``.
+
+    Raises:
+        ExportError: it cannot be written.
+    """
+    if not figures:
+        return
+    metrics = {**bundle.manifest.metrics, "kept_aside": dict(figures)}
     try:
-        write_manifest(bundle.folder, manifest.model_copy(update={"metrics": metrics, "provenance": provenance}))
+        write_manifest(bundle.folder, bundle.manifest.model_copy(update={"metrics": metrics}))
     except OSError as exc:
         raise ExportError(f"{bundle.folder}: the manifest cannot be written ({exc.strerror})") from exc

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from time import monotonic
 
+from edge.session import usable_cores
 from training.dataset.labelled import Labelled
 from training.dataset.parts import Shares
 from training.dataset.records import content_hash
@@ -28,11 +29,14 @@ MEASURING_SHARE = 0.03
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What somebody asks of AutoMode. ``began`` is when, by the monotonic clock; the budget is in seconds."""
+    """What somebody asks of AutoMode. ``began`` is when, by the monotonic clock; the budget is in seconds.
+
+    ``threads``: None takes what is quickest here.
+    """
 
     budget: int
     shares: Shares
-    threads: int
+    threads: int | None
     device: FitDevice
     began: float
 
@@ -66,7 +70,9 @@ def _automode(data: Labelled, wish: Wish, target: Target, shown: Shown, asked: C
     search = before or Search(request=request, facts=facts_of(parts))
     if before:
         shown.say(f"going on after {duration(before.spent)}")
-    trials = _trials(parts, wish, target.folder, shown)
+    trials = _trials(parts, search.request, target.folder, shown)
+    if not search.request.threads:
+        search = replace(search, request=_with_threads(search, trials, shown))
     searched = _searched(search, trials, watch, target.folder, shown, asked)
     finished = finish(searched, trials, parts.test.records, target, shown)
     finished = replace(finished, spent=round(watch.spent(), 2))
@@ -95,15 +101,24 @@ def _searched(
         raise
 
 
-def _trials(parts: Parts, wish: Wish, folder: Path, shown: Shown) -> LocalTrials:
+def _trials(parts: Parts, request: Request, folder: Path, shown: Shown) -> LocalTrials:
     return LocalTrials(
         parts,
         folder / TRIALS_FOLDER,
-        threads=wish.threads,
-        device=wish.device,
+        threads=request.threads or usable_cores(),
+        device=request.device,
         say=shown.say,
-        measuring_s=MEASURING_SHARE * wish.budget,
+        measuring_s=MEASURING_SHARE * request.budget,
     )
+
+
+def _with_threads(search: Search, trials: LocalTrials, shown: Shown) -> Request:
+    """Return the request with as many threads as are quickest here."""
+    cores, request = usable_cores(), search.request
+    threads = trials.threads_for(portfolio(search.facts, seed=request.seed)[0].recipe) if cores > 1 else 1
+    if threads < cores:
+        shown.say(f"the machine is busy: {threads} of {cores} threads are quicker than all")
+    return replace(request, threads=threads)
 
 
 def _request(data: Labelled, wish: Wish) -> Request:
@@ -114,7 +129,7 @@ def _request(data: Labelled, wish: Wish) -> Request:
         validation_share=wish.shares.validation,
         test_share=wish.shares.test,
         seed=wish.shares.seed,
-        threads=wish.threads,
+        threads=wish.threads or 0,
         device=wish.device,
     )
 
@@ -125,6 +140,8 @@ def _gone_on(search: Search, request: Request, folder: Path) -> Search:
     Raises:
         DataError: the folder holds a search for something else.
     """
+    if not request.threads:
+        request = replace(request, threads=search.request.threads)
     names = [field.name for field in fields(Request) if field.name != "budget"]
     other = [name for name in names if getattr(search.request, name) != getattr(request, name)]
     if other:

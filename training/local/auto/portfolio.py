@@ -1,8 +1,8 @@
 """Which recipes are worth trying on some pictures, best first. Pure.
 
-The order is what was seen on small industrial data: a small network at a small side, with AdamW and a cosine that ends
-at zero, comes far soonest; larger sides, larger networks and other rates follow while time lasts. Weights that were
-trained before, where they are at hand, come first, at the side they were trained at.
+The order is what was seen on small industrial data: the preset ``scratch``, a small network at a small side with AdamW
+and a cosine that ends at zero, comes far soonest; larger sides, larger networks and other rates follow while there is
+time. Weights that were trained before, where they are at hand, come first, at the side they were trained at.
 """
 
 import math
@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 
 from training.hyperparameters import Value
 from training.local.auto.facts import UNEVEN, Facts
-from training.recipe import NO_WEIGHTS, Recipe
+from training.recipe import NO_WEIGHTS, PRESETS, Recipe
 from training.settings import default_settings
 
+SCRATCH = PRESETS["scratch"]
 STEP_PX = 32
 """Networks halve a picture five times: sides are multiples of this."""
-BASE_PX = 96
+BASE_PX, BASE_BATCH, BASE_RATE = 96, 32, 3e-3
+"""The preset's side, batch and learning rate."""
 FULL_STEPS, TUNING_STEPS = 2100, 800
 """Steps of a whole fit: from scratch, as 56 epochs of 1,200 pictures; from weights that were trained before."""
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 120
@@ -131,7 +133,9 @@ class _Maker:
         recipe = replace(candidate.recipe, standardised=True)
         return replace(candidate, name=f"{candidate.name}-standardised", recipe=recipe)
 
-    def candidate(self, model: str, side: int, why: str, rate: float = 3e-3, pretrained: str = NO_WEIGHTS) -> Candidate:
+    def candidate(
+        self, model: str, side: int, why: str, rate: float = BASE_RATE, pretrained: str = NO_WEIGHTS
+    ) -> Candidate:
         """Return a candidate with the settings that suit the pictures."""
         recipe = Recipe(
             model=model,
@@ -140,24 +144,21 @@ class _Maker:
             ),
             task=self.facts.task,
             pretrained=pretrained,
-            mirrored=True,
+            mirrored=SCRATCH.mirrored,
         )
         tuned = "-tuned" if pretrained != NO_WEIGHTS else ""
         name = f"{model}-{side}{tuned}"
         return Candidate(name, recipe, why, COSTS[model](side), like=name)
 
     def settings(self, side: int, rate: float, *, tuned: bool) -> dict[str, Value]:
-        batch = min(32, max(2, self.facts.training // 4))
+        batch = min(BASE_BATCH, max(2, self.facts.training // 4))
         steps = max(1, self.facts.training // batch)
         epochs = (TUNING_STEPS if tuned else FULL_STEPS) / steps
         return {
+            **SCRATCH.settings,
             "number_of_epochs": round(min(max(epochs, FEWEST_EPOCHS), MOST_EPOCHS)),
             "training_batch_size": batch,
-            "optimizer": "adamw",
             "learning_rate": rate,
-            "weight_decay": 0.05,
-            "warmup_cosine_lr_cycles": 0.5,  # the cosine ends at zero
-            "early_stopping": 0,  # a schedule that is fitted to the time is worth most at its end
             "weighted_loss": int(self.facts.uneven >= UNEVEN),
             "validation_resize_size": side,
             "validation_crop_size": side,

@@ -28,7 +28,10 @@ anew over fewer epochs; ``asked``: somebody asked to end; ``failed``: see its ``
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What was asked for. All but the budget must be the same when a search is gone on with. Times in seconds."""
+    """What was asked for. All but the budget must be the same when a search is gone on with. Times in seconds.
+
+    ``threads``: 0 as long as they are not chosen.
+    """
 
     budget: int
     sha256: str
@@ -37,7 +40,7 @@ class Request:
     test_share: float
     seed: int
     threads: int
-    device: str
+    device: Literal["auto", "cpu", "gpu"]
 
 
 @dataclass(frozen=True, slots=True)

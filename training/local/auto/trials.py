@@ -1,24 +1,23 @@
 """The trials of AutoMode for real: each a run of the trainer in a folder of its own."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from time import monotonic
 
-import torch
-
 from training.dataset.records import Record
 from training.image_models import METRICS
-from training.local.accelerator import FitDevice, choose
+from training.local.accelerator import FitDevice, choose, repeatable
 from training.local.auto.facts import Parts
 from training.local.fit import fit_run, prepare_run
-from training.local.objective import scores
 from training.local.run import Epoch, Fitted, Run, read_epochs, read_run
 from training.local.stopping import best_of
 from training.local.train import load_real, trainer_for
-from training.local.trainer import Step, predict
+from training.local.trained import Trained
+from training.local.trainer import Step
 from training.local.weights import load_network, remove_checkpoints
 from training.recipe import Recipe
 
@@ -26,6 +25,8 @@ MEASURED_STEPS = 5
 MEASURED_JUDGED = 64
 JUDGING = 0.35
 """What judging a picture takes, by what training on it takes, where it was not measured."""
+BETTER = 0.8
+"""Fewer threads are taken where a step takes less than this of what it takes on all."""
 
 
 class EndedError(Exception):
@@ -33,7 +34,11 @@ class EndedError(Exception):
 
 
 class LocalTrials:
-    """Fits recipes on the same pictures, in folders below ``folder``; ``say`` hears of what did not go as planned."""
+    """Fits recipes on the same pictures, in folders below ``folder``.
+
+    ``say`` hears of what did not go as planned. ``measuring_s`` is how many seconds a measurement takes, or a little
+    more.
+    """
 
     def __init__(
         self,
@@ -57,32 +62,32 @@ class LocalTrials:
     def measure(self, recipe: Recipe) -> tuple[float, float]:
         """Return the seconds before a fit's first step and of an epoch; see the port.
 
-        A few steps are done and timed on some of the pictures, for ``measuring_s`` seconds or so.
+        A few steps are done and timed on some of the pictures.
         """
-        run, settings, began = self._run(recipe), recipe.settings, monotonic()
-        torch.set_num_threads(self._threads)
-        training = _spread(run.training, MEASURED_STEPS * settings.training_batch_size)
-        held_out = _spread(run.held_out, MEASURED_JUDGED)
-        examples = load_real((*training, *held_out), run.classes, recipe, threads=self._threads)
-        reading = (monotonic() - began) / len(examples)
-        learnt, judged = examples.subset(range(len(training))), examples.subset(range(len(training), len(examples)))
-        began = monotonic()
-        trainer = trainer_for(recipe, run.classes, learnt, judged, accelerator=choose(self._device), say=self._say)
-        building, times = monotonic() - began, [monotonic()]
+        run, batch = self._run(recipe), recipe.settings.training_batch_size
+        training, held_out = _spread(run.training, MEASURED_STEPS * batch), _spread(run.held_out, MEASURED_JUDGED)
+        some = replace(run, training=training, held_out=held_out)
+        timed = self._timed_epoch(some)
+        whole = len(timed.times) == 1 + max(1, len(training) // batch)
+        a_step, judging = _paces(timed.times, len(held_out), batch, whole=whole)
+        start = self._hashing + timed.building + timed.reading * len(run.records) / len(some.records)
+        return start, max(1, len(run.training) // batch) * a_step + len(run.held_out) * judging
 
-        def watch(_: Step) -> None:
-            times.append(monotonic())
-            if times[-1] - times[0] > self._measuring_s:
-                raise EndedError
+    def threads_for(self, recipe: Recipe) -> int:
+        """Return on how many threads a step is quickest: on all, or on half or one of them where others keep them busy.
 
-        whole = True
-        try:
-            trainer.run_epoch(1, watch)
-        except EndedError:
-            whole = False
-        a_step, judging = _timed(times, len(judged), settings.training_batch_size, whole=whole)
-        steps = max(1, len(run.training) // settings.training_batch_size)
-        return building + reading * len(run.records) + self._hashing, steps * a_step + len(run.held_out) * judging
+        Threads wait for each other at every layer: where each waits for a processor, too, many are slower than one.
+        """
+        steps: dict[int, float] = {}
+        for threads in sorted({self._threads, max(1, self._threads // 2), 1}, reverse=True):
+            run = replace(self._run(recipe), threads=threads)
+            some = replace(run, training=_spread(run.training, 3 * recipe.settings.training_batch_size), held_out=())
+            timed = self._timed_epoch(some, most_s=self._measuring_s / 3)
+            steps[threads] = min(after - before for before, after in pairwise(timed.times))
+        quickest = min(steps, key=lambda threads: steps[threads])
+        self._threads = quickest if steps[quickest] < BETTER * steps[self._threads] else self._threads
+        self._prepared = None
+        return self._threads
 
     def fit(
         self, folder: str, recipe: Recipe, going: Callable[[float], bool], epoch_done: Callable[[Epoch], bool]
@@ -100,16 +105,9 @@ class LocalTrials:
         def reading(done: int, total: int) -> None:  # noqa: ARG001 - a port's signature
             ask(0.0)
 
+        run, device, say = self._run(recipe), self._device, self._say
         try:
-            return fit_run(
-                self._run(recipe),
-                place,
-                watch,
-                device=self._device,
-                epoch_done=epoch_done,
-                say=self._say,
-                reading=reading,
-            )
+            return fit_run(run, place, watch, device=device, epoch_done=epoch_done, say=say, reading=reading)
         except EndedError:
             epochs = read_epochs(place)
         remove_checkpoints(place)
@@ -120,10 +118,9 @@ class LocalTrials:
         """Return of each validation picture whether a trial's network answers it rightly, in every class."""
         place = self._folder / folder
         run = read_run(place)
-        torch.set_num_threads(self._threads)
-        examples = load_real(run.held_out, run.classes, run.recipe, threads=self._threads)
-        logits = predict(load_network(place, run), examples, run.recipe.settings)
-        return [score == 1 for score in scores(run.recipe.task, logits, examples.labels).tolist()]
+        with repeatable(self._threads):
+            answers = Trained(run, load_network(place, run)).answers(run.held_out)
+        return [bool(right) for right in answers.right]
 
     def _run(self, recipe: Recipe) -> Run:
         """Return the run of a recipe; all are on the same pictures, which are read once for it."""
@@ -133,6 +130,36 @@ class LocalTrials:
             self._hashing = monotonic() - began  # every fit looks again whether the pictures are the same
         return replace(self._prepared, recipe=recipe)
 
+    def _timed_epoch(self, run: Run, most_s: float | None = None) -> "_Timed":
+        """Begin a run, for so many seconds at most."""
+        began, most = monotonic(), self._measuring_s if most_s is None else most_s
+        with repeatable(run.threads):
+            examples = load_real(run.records, run.classes, run.recipe, threads=run.threads)
+            reading = monotonic() - began
+            learnt = examples.subset(range(len(run.training)))
+            judged = examples.subset(range(len(run.training), len(examples))) if run.held_out else None
+            device = choose(self._device)
+            trainer = trainer_for(run.recipe, run.classes, learnt, judged, accelerator=device, say=self._say)
+            times = [monotonic()]
+
+            def watch(_: Step) -> None:
+                times.append(monotonic())
+                if times[-1] - times[0] > most:
+                    raise EndedError
+
+            with suppress(EndedError):
+                trainer.run_epoch(1, watch)
+        return _Timed(reading, times[0] - began - reading, times)
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """Seconds that reading the pictures and building the network took; when the epoch began and each step ended."""
+
+    reading: float
+    building: float
+    times: list[float]
+
 
 def _spread(records: tuple[Record, ...], wanted: int) -> tuple[Record, ...]:
     """Return so many records, spread over all."""
@@ -140,8 +167,11 @@ def _spread(records: tuple[Record, ...], wanted: int) -> tuple[Record, ...]:
     return tuple(records[number * len(records) // count] for number in range(count))
 
 
-def _timed(times: list[float], judged: int, batch: int, *, whole: bool) -> tuple[float, float]:
-    """Return what a step and judging a picture take; the first step, which also sets up, counts only where alone."""
+def _paces(times: list[float], judged: int, batch: int, *, whole: bool) -> tuple[float, float]:
+    """Return what a step and judging a picture take; the first step, which also sets up, counts only where alone.
+
+    The last span of a whole epoch is its last step and the judging.
+    """
     spans = [after - before for before, after in pairwise(times)]
     a_step = median((spans[1:-1] if whole else spans[1:]) or spans[:1])
     if not whole or len(spans) < 3:
