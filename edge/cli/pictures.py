@@ -81,7 +81,7 @@ def answers(pictures: Iterable[Picture], executor: Executor) -> Iterator[Answer]
     """
     line: deque[_Started] = deque()
     for picture in pictures:
-        image = _read(picture.file)
+        image = read_picture(picture.file)
         while (answer := image if isinstance(image, Failure) else _submit(executor, image)) is None:
             yield _finish(line.popleft())
         line.append(_Started(picture, answer))
@@ -108,7 +108,8 @@ def _finish(started: _Started) -> Answer:
         return Answer(started.picture, Failure(kind=type(error).__name__, detail=str(error)))
 
 
-def _read(file: Path) -> bytes | Failure:
+def read_picture(file: Path) -> bytes | Failure:
+    """Return a file's bytes, or why there are none."""
     try:
         size = file.stat().st_size
         if size > MAX_FILE_BYTES:

@@ -14,6 +14,7 @@ from edge.errors import ConfigError, EdgeError
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("edge.cli.run:run", "Run the daemon: pictures in, results out over HTTP and MQTT."),
     "predict": ("edge.cli.predict:predict", "Predict pictures and folders of pictures, once."),
+    "explain": ("edge.cli.explain:explain", "Show which parts of pictures speak for their class."),
     "models": ("edge.cli.models:models", "List, import, verify, sign, pull, activate and roll back models."),
     "token": ("edge.cli.tokens:token", "Make, list and revoke tokens for the HTTP interface."),
     "check": ("edge.cli.check:check", "Show the resolved configuration, or every problem in it."),
