@@ -26,6 +26,30 @@ def published(model: str, classes: int = 1000) -> dict[str, Shape]:
     return dict(_resnet(*RESNETS[model], classes) if model in RESNETS else _vit(*VITS[model], classes))
 
 
+def published_by_timm(classes: int = 1000) -> dict[str, Shape]:
+    """Return the state dict of timm's ``mobilenetv2_100``: the same layers in the same order, by other names."""
+    return dict(_timm_mobilenet(classes))
+
+
+def _timm_mobilenet(classes: int) -> Iterator[Named]:
+    yield from _convolved("conv_stem", "bn1", (32, 3, 3, 3))
+    inputs = 32
+    stages = ((1, 16, 1), (6, 24, 2), (6, 32, 3), (6, 64, 4), (6, 96, 3), (6, 160, 3), (6, 320, 1))
+    for stage, (expansion, outputs, blocks) in enumerate(stages):
+        for block in range(blocks):
+            name, hidden = f"blocks.{stage}.{block}", inputs * expansion
+            if stage == 0:
+                yield from _convolved(f"{name}.conv_dw", f"{name}.bn1", (hidden, 1, 3, 3))
+                yield from _convolved(f"{name}.conv_pw", f"{name}.bn2", (outputs, hidden, 1, 1))
+            else:
+                yield from _convolved(f"{name}.conv_pw", f"{name}.bn1", (hidden, inputs, 1, 1))
+                yield from _convolved(f"{name}.conv_dw", f"{name}.bn2", (hidden, 1, 3, 3))
+                yield from _convolved(f"{name}.conv_pwl", f"{name}.bn3", (outputs, hidden, 1, 1))
+            inputs = outputs
+    yield from _convolved("conv_head", "bn2", (1280, 320, 1, 1))
+    yield from _linear("classifier", 1280, classes)
+
+
 def _norm(name: str, channels: int) -> Iterator[Named]:
     for part in ("weight", "bias", "running_mean", "running_var"):
         yield f"{name}.{part}", (channels,)
