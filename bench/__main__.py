@@ -18,7 +18,14 @@ BENCHMARKS: Mapping[str, Callable[[Path], Report]] = {
     "outbox": outbox.run,
     "replay": replay.run,
     "azure": azure_download.run,
+    "precision": lambda _registry: _precision(),
 }
+
+
+def _precision() -> Report:
+    from bench import precision  # noqa: PLC0415 - torch, which no other benchmark needs
+
+    return precision.run()
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 """Reads, changes and writes ONNX graphs; what is written takes its place in one step."""
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,15 @@ def divide_logits(model: Path, temperature: float, to: Path) -> None:
     write_graph(changed, to)
 
 
+def name_nodes(model: ModelProto) -> None:
+    """Give each node without a name one that no other has."""
+    taken = {node.name for node in model.graph.node}
+    for number, node in enumerate(model.graph.node):
+        if not node.name:
+            node.name = next(name for name in _numbered(f"{node.op_type}_{number}", len(taken)) if name not in taken)
+            taken.add(node.name)
+
+
 def _rename(model: ModelProto, name: str, new: str) -> None:
     """Rename a value wherever nodes make or take it."""
     for node in model.graph.node:
@@ -73,5 +83,10 @@ def _unused(model: ModelProto, wanted: str) -> str:
     graph = model.graph
     taken = {name for node in graph.node for name in (node.name, *node.input, *node.output)}
     taken |= {one.name for one in (*graph.initializer, *graph.input, *graph.output, *graph.value_info)}
-    candidates = (wanted, *(f"{wanted}_{number}" for number in range(2, len(taken) + 3)))
-    return next(name for name in candidates if name not in taken)
+    return next(name for name in _numbered(wanted, len(taken)) if name not in taken)
+
+
+def _numbered(wanted: str, taken: int) -> Iterator[str]:
+    """Yield a name, and that with a number, more often than names are taken."""
+    yield wanted
+    yield from (f"{wanted}_{number}" for number in range(2, taken + 3))

@@ -1,13 +1,28 @@
-"""The figures of a cross-validation, and how they get into the manifest of the bundle whose recipe was judged."""
+"""The figures that a manifest holds, of pictures held out and of a cross-validation, and how the latter get there."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edge.bundle import Bundle, write_manifest
+from training.answers import Answers
 from training.dataset.records import Record, content_hash
 from training.errors import DataError
 from training.evaluation import Confusion
+from training.metrics import multilabel_metrics
 from training.recipe import Recipe, recipe_from
+
+
+def held_out_figures(answers: Answers) -> dict[str, Any]:
+    """Return the figures of pictures held out, as plain JSON; there is at least one."""
+    if not answers.multilabel:
+        return answers.confusion().as_json()
+    figures = multilabel_metrics(answers.true, answers.probs, answers.selected)
+    return {
+        "pictures": len(answers.records),
+        **{name: None if value is None else round(value, 6) for name, value in figures.items()},
+        "labels": list(answers.labels),
+        "mistakes_by_class": answers.mistakes_by_class,
+    }
 
 
 def cross_validation_figures(judged: Confusion, fold_accuracies: Sequence[float]) -> dict[str, Any]:
