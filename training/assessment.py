@@ -16,7 +16,14 @@ from training.comparison import Contender, Latency, measure, paired
 from training.dataset.labelled import Labelled
 from training.dataset.records import Record, content_hash, read_bytes
 from training.errors import DataError, UsageError
-from training.judge import answer_records, check_all_readable, check_classes, filled_up, unknown_classes
+from training.judge import (
+    answer_records,
+    check_all_readable,
+    check_classes,
+    check_number_of_labels,
+    filled_up,
+    unknown_classes,
+)
 from training.judgement import Circumstances, Judgement, judge_answers
 from training.thresholds import Prices, check_good, choose_threshold
 
@@ -56,6 +63,7 @@ def assess(bundles: Sequence[Bundle], data: Labelled, wanted: Wanted, told: Told
         EdgeError: a bundle does not load, prove itself or run.
     """
     check_tasks(bundles, data)
+    check_number_of_labels(bundles[0], data.records)
     if wanted.good is not None:
         check_good(wanted.good, bundles[0].manifest.task, bundles[0].labels)
     records, left_out = _known(bundles, data.records, wanted)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from training.calibration import Reliability
 from training.comparison import Contender, front
+from training.summary import threshold_text
 from training.thresholds import Choice
 
 if TYPE_CHECKING:
@@ -82,7 +83,9 @@ def threshold_svg(choice: Choice) -> str:
         thresholds, values = zip(*choice.curve, strict=True)
         axes.plot(thresholds, values, color=BAR, linewidth=1.5, drawstyle="steps-mid")
         axes.axhline(choice.today.value, color=BAD, linewidth=1, linestyle="--", label="today")
-        axes.plot([choice.threshold], [choice.best.value], "o", color=GOOD, label=f"best: {choice.threshold:.4f}")
+        axes.plot(
+            [choice.threshold], [choice.best.value], "o", color=GOOD, label=f"best: {threshold_text(choice.threshold)}"
+        )
         axes.set(xlabel="threshold", ylabel="cost of 1,000 parts" if choice.by_cost else "F1 (micro)", xlim=(0, 1))
         axes.legend(loc="best")
 

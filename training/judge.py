@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edge.bundle import Bundle
+from edge.bundle import MULTILABEL, Bundle
 from edge.errors import InputError
 from edge.ports import Model
 from edge.predictor import BatchF32, OutputsF32, TensorF32
 from edge.proof import load_and_prove
-from edge.results import Classification
 from edge.session import usable_cores
 from training.answers import Answers, LeftOut, flags_of
 from training.dataset.records import Record, read_bytes
@@ -20,7 +20,8 @@ from training.evaluation import Confusion
 
 Watch = Callable[[int], object]
 """Hears how many pictures are done."""
-Answer = tuple[OutputsF32, Classification]
+Answer = tuple[OutputsF32, NDArray[np.float64], tuple[str, ...]]
+"""A picture's raw outputs [classes], its probabilities [classes], and the labels that it is given."""
 MOST_NAMED = 5
 
 
@@ -31,6 +32,7 @@ def evaluate_bundle(bundle: Bundle, records: Sequence[Record], watch: Watch) -> 
         DataError: a class that the bundle does not know, or an unreadable picture.
         EdgeError: the bundle does not load, prove itself or run.
     """
+    check_number_of_labels(bundle, records)
     check_classes(bundle, records)
     model, _ = load_and_prove(bundle, device="cpu")
     answers, unreadable = answer_records(bundle, model, records, watch)
@@ -66,6 +68,13 @@ def check_classes(bundle: Bundle, records: Sequence[Record]) -> None:
         names = ", ".join(repr(name) for name in unknown[:MOST_NAMED])
         known = ", ".join(bundle.labels[:20]) + (", …" if len(bundle.labels) > 20 else "")
         raise DataError(f"the data has class {names}{more}, which {bundle} does not know; it knows {known}")
+
+
+def check_number_of_labels(bundle: Bundle, records: Sequence[Record]) -> None:
+    """Make sure that pictures for a multi-class bundle have one label. Raises DataError naming one that has not."""
+    other = next((record for record in records if len(record.labels) != 1), None)
+    if other is not None and bundle.manifest.task != MULTILABEL:
+        raise DataError(f"{other.path}: has {len(other.labels)} labels, but {bundle} gives a picture one")
 
 
 def unknown_classes(bundle: Bundle, records: Sequence[Record]) -> list[str]:
@@ -123,19 +132,20 @@ def filled_up(tensors: Sequence[TensorF32], size: int) -> BatchF32:
 
 
 def _answered(model: Model, outputs: OutputsF32) -> Answer:
-    return outputs, model.predictor.finish(outputs)
+    found = model.predictor.finish(outputs)
+    labels = (found.label,) if found.selected is None else found.selected
+    return outputs, np.array(found.probs), labels
 
 
 def _answers(bundle: Bundle, records: Sequence[Record], found: Sequence[Answer]) -> Answers:
     shape, labels = (len(found), len(bundle.labels)), bundle.labels
-    selected = [(one.label,) if one.selected is None else one.selected for _, one in found]
     return Answers(
         task=bundle.manifest.task,
         labels=labels,
         records=tuple(records),
         true=flags_of([record.labels for record in records], labels),
-        logits=np.array([outputs for outputs, _ in found], np.float32).reshape(shape),
-        probs=np.array([one.probs for _, one in found], np.float64).reshape(shape),
-        selected=flags_of(selected, labels),
+        logits=np.array([outputs for outputs, _, _ in found], np.float32).reshape(shape),
+        probs=np.array([probs for _, probs, _ in found], np.float64).reshape(shape),
+        selected=flags_of([given for _, _, given in found], labels),
         threshold=bundle.manifest.postprocessing.threshold,
     )

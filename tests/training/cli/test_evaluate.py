@@ -164,6 +164,16 @@ def test_unreadable_and_unknown(bundle: Path, tmp_path: Path) -> None:
     assert "no picture is left to judge" in nothing.stderr
 
 
+def test_several_labels_for_a_multiclass_bundle(bundle: Path, tmp_path: Path) -> None:
+    """A picture with two labels has no one right answer, and is named."""
+    (tmp_path / "x.png").write_bytes(encoded(picture(COLOURS["red"])))
+    line = {"image_url": "x.png", "label": ["red", "blue"]}
+    (tmp_path / "labels.jsonl").write_text(json.dumps(line) + "\n")
+    result = run("evaluate", bundle, tmp_path)
+    assert result.exit_code == 1
+    assert "x.png: has 2 labels, but colours:1 gives a picture one" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
