@@ -14,13 +14,15 @@ import distributed
 from training.errors import TrainingError, UsageError
 from training.local.run import Run
 from training.local.sweep.dask_worker import LOOK_S, probe, run_trial, topic_of, versions
-from training.local.sweep.places import Broken, Fitted, News
-from training.local.sweep.process import Program, trial_program
+from training.local.sweep.places import Broken, News, Reported
+from training.local.sweep.process import Program, read_news, trial_program
 
 SCHEME = "dask://"
 CONNECT_S = 5.0
 SIGN_S = 2.0
-CLOSE_S = 15.0
+NOBODY = ("nobody", 0)
+"""The sign of a client that is gone."""
+CLOSE_S, CLOSING_S = 15.0, 0.1
 MARKER_FILE = ".seen-by-all"
 
 
@@ -36,13 +38,13 @@ class OnDask:
         self._program = program
         self._topic = topic_of(folder)
         self._owner = f"{self._topic}-{uuid.uuid4().hex}"
-        self._news: Queue[tuple[str, News]] = Queue()
+        self._heard: Queue[Mapping[str, Any]] = Queue()
         self._tasks: dict[int, tuple[Any, Path]] = {}
-        self._answers: dict[int, str] = {}
+        self._asking: dict[int, str] = {}
         self._signs, self._signed = 0, 0.0
         self._sign = distributed.Variable(self._topic, client=client)
         with _told("begin"):
-            client.subscribe_topic(self._owner, lambda event: self._news.put(event[1]))
+            client.subscribe_topic(self._owner, lambda event: self._heard.put(event[1]))
             self._give_sign()
 
     def begin(self, number: int, folder: Path) -> None:
@@ -72,14 +74,16 @@ class OnDask:
                 self._give_sign()
             left = until - time.monotonic()
             try:
-                key, news = self._news.get(timeout=max(0.0, min(left, SIGN_S)))
+                said = self._heard.get(timeout=max(0.0, min(left, SIGN_S)))
             except Empty:
                 if left <= 0:
                     return self._lost()
                 continue
-            if isinstance(news, Fitted | Broken):
+            news = read_news(said["number"], said["news"])
+            if isinstance(news, Reported):
+                self._asking[news.number] = said["key"]
+            elif news is not None:
                 self._tasks.pop(news.number, None)
-            self._answers[news.number] = key
             return news
 
     def _give_sign(self) -> None:
@@ -96,25 +100,38 @@ class OnDask:
         for number, (task, folder) in list(self._tasks.items()):
             if task.status == "error":
                 del self._tasks[number]
-                return Broken(number, f"its workers were lost, one after the other ({type(task.exception()).__name__})")
-            if task.status == "finished" and self._news.empty():
+                return Broken(number, _why(task.exception()))
+            if task.status == "finished" and self._heard.empty():
                 self.begin(number, folder)
         return None
 
     def answer(self, number: int, *, going: bool) -> None:
         """Tell a trial whether it goes on."""
         with _told("answer a trial"):
-            distributed.Queue(self._answers[number], client=self._client).put(going)
+            self._reply(number, going)
+
+    def _reply(self, number: int, answer: bool | None) -> None:
+        distributed.Queue(self._asking.pop(number), client=self._client).put(answer)
 
     def close(self) -> None:
         """End all trials, and wait for it."""
         with suppress(OSError, RuntimeError, distributed.TimeoutError):  # where nobody is, nothing is left to end
             self._client.unsubscribe_topic(self._owner)
-            self._sign.delete()
+            self._sign.set(NOBODY)
+            for number in list(self._asking):
+                self._reply(number, None)
             tasks = [task for task, _ in self._tasks.values()]
-            if tasks:
-                distributed.wait(tasks, timeout=CLOSE_S)
+            until = time.monotonic() + CLOSE_S
+            while any(not task.done() for task in tasks) and time.monotonic() < until:
+                time.sleep(CLOSING_S)
             self._client.cancel(tasks)
+            self._sign.delete()
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, distributed.KilledWorker):
+        return "its workers were lost, one after the other; memory may run out there"
+    return f"a worker cannot run it ({type(error).__name__}: {' '.join(str(error).split())})"
 
 
 @contextmanager
@@ -191,5 +208,5 @@ def settle(client: "distributed.Client", folder: Path) -> None:
     sign = distributed.Variable(topic_of(folder), client=client)
     with suppress(distributed.TimeoutError):
         sign.get(timeout=0.2)
-        sign.set(("nobody", 0))
+        sign.set(NOBODY)
         time.sleep(2 * LOOK_S)

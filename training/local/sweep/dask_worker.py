@@ -15,12 +15,12 @@ from pathlib import Path
 import distributed
 
 from training.local.sweep.places import Reported
-from training.local.sweep.process import Program, TrialProcess
+from training.local.sweep.process import Program, TrialProcess, write_news
 
 PACKAGES = ("automl-edge", "torch", "numpy", "pillow")
 """Whose versions have to be alike: with others, the same trial gives other figures."""
-LOOK_S = 2.0
-SILENT_LOOKS = 30
+LOOK_S = 1.0
+SILENT_LOOKS = 60
 """After so many looks at which the client has given no sign it is taken for gone."""
 ANSWER_S = 30.0
 
@@ -64,7 +64,7 @@ def run_trial(number: int, folder: str, owner: str, topic: str, program: Program
         for news in process.news():
             if owned.gone:
                 break
-            worker.log_event(owner, (key, news))
+            worker.log_event(owner, {"number": number, "key": key, "news": write_news(news)})
             if isinstance(news, Reported):
                 _pass_on(process, answers, owned)
     return not owned.gone
@@ -89,6 +89,11 @@ class _Watched:
         self._over.set()
         self._thread.join()
 
+    def end(self) -> None:
+        """End the process: nobody waits for it."""
+        self.gone = True
+        self._process.kill()
+
     def _look(self) -> None:
         last, silent = None, 0
         while not self._over.wait(LOOK_S):
@@ -96,8 +101,7 @@ class _Watched:
             silent = silent + 1 if sign == last else 0
             last = sign
             if sign is None or sign[0] != self._owner or silent > SILENT_LOOKS:
-                self.gone = True
-                self._process.kill()
+                self.end()
                 return
 
     def _read(self) -> tuple[str, int] | None:
@@ -109,9 +113,14 @@ class _Watched:
 
 
 def _pass_on(process: TrialProcess, answers: "distributed.Queue", owned: _Watched) -> None:
+    """Wait for the client's answer, and hand it on; none at all is that of a client that closes."""
     while not owned.gone:
         try:
-            process.answer(going=bool(answers.get(timeout=ANSWER_S)))
-        except TimeoutError:
+            answer = answers.get(timeout=ANSWER_S)
+        except distributed.TimeoutError:
             continue
+        if answer is None:
+            owned.end()
+        else:
+            process.answer(going=bool(answer))
         return

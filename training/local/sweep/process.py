@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -84,7 +85,16 @@ class TrialProcess:
         return f"{how}{said}"
 
 
-def read_news(number: int, line: bytes) -> News | None:
+def write_news(news: News) -> str:
+    """Return the line that tells what :func:`read_news` reads."""
+    if isinstance(news, Reported):
+        return json.dumps({"epoch": asdict(news.epoch)})
+    if isinstance(news, Fitted):
+        return json.dumps({"fitted": asdict(news.best), "asked": news.asked})
+    return json.dumps({"broken": news.reason})
+
+
+def read_news(number: int, line: bytes | str) -> News | None:
     """Return what a line tells; None where it tells nothing: half a line of one that was killed."""
     try:
         said: dict[str, Any] = json.loads(line)
