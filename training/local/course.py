@@ -1,6 +1,6 @@
 """The epochs of a fit, one after the other, and what of them is on the disk: it can be killed at any moment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from training.image_models import METRICS
 from training.local.run import Ending, Epoch, Fitted, write_epochs, write_fitted
 from training.local.stopping import best_of, is_due, is_stale
 from training.local.trainer import Say, Trainer, Watch, copied
-from training.local.weights import read_checkpoint, remove_checkpoints, write_best, write_checkpoint
+from training.local.weights import remove_checkpoints, write_best, write_checkpoint
 from training.recipe import Recipe
 
 
@@ -24,11 +24,8 @@ class Course:
         self._best_is_written = False
         self._kept = 0
 
-    def go_on(self) -> None:
-        """Take up what the folder holds of an earlier process, if it does."""
-        state = read_checkpoint(self._folder, self._say)
-        if state is None:
-            return
+    def go_on(self, state: Mapping[str, Any]) -> None:
+        """Take up what an earlier process has kept."""
         self._trainer.load(state["trainer"])
         self._epochs = [Epoch(**told) for told in state["epochs"]]
         self._best = state["best"]
@@ -117,6 +114,7 @@ class Course:
             how=how,
             device=str(self._trainer.accelerator),
             batch_size=self._trainer.batch_size,
+            origin=self._trainer.origin,
         )
         try:
             self._write_best()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from training.dataset.labelled import Labelled
 from training.dataset.parts import Shares, assign_records
@@ -18,7 +19,8 @@ from training.local.examples import Told
 from training.local.run import RUN_FILE, Epoch, Fitted, Run, read_fitted, read_run, write_run
 from training.local.train import load_real, trainer_for
 from training.local.trainer import Say, Watch
-from training.recipe import Recipe
+from training.local.weights import read_checkpoint
+from training.recipe import NO_WEIGHTS, Recipe
 
 HELD_OUT = 0.2
 """What share of each class is held out where nothing else is asked for."""
@@ -94,9 +96,13 @@ def _fit(run: Run, folder: Path, accelerator: Accelerator, heard: _Heard) -> Fit
         examples = load_real(run.records, run.classes, run.recipe, threads=run.threads, told=heard.reading)
         training = examples.subset(range(len(run.training)))
         held_out = examples.subset(range(len(run.training), len(examples))) if run.held_out else None
-        trainer = trainer_for(run.recipe, run.classes, training, held_out, accelerator=accelerator, say=heard.say)
-        course = Course(folder, run.recipe, trainer, heard.say)
-        course.go_on()
+        kept = read_checkpoint(folder, heard.say)
+        # what goes on has its weights, and needs no hub that may be away by now
+        recipe = replace(run.recipe, pretrained=NO_WEIGHTS) if kept else run.recipe
+        trainer = trainer_for(recipe, run.classes, training, held_out, accelerator=accelerator, say=heard.say)
+        course = Course(folder, recipe, trainer, heard.say)
+        if kept:
+            course.go_on(kept)
         return course.run(heard.watch, heard.epoch_done)
 
 
@@ -174,10 +180,8 @@ def _note(folder: Path, run: Run) -> None:
 
 def _difference(there: Run, asked: Run) -> str | None:
     """Return in which way another run is wanted; None where only the pictures have moved, and are the same."""
-    old, new = ({**told.recipe.as_dict(), **told.recipe.settings.as_dict()} for told in (there, asked))
-    changed = [
-        f"{name}={old[name]}, not {new[name]}" for name in old if old[name] != new[name] and name != "hyperparameters"
-    ]
+    old, new = _flat(there.recipe), _flat(asked.recipe)
+    changed = [f"{name}={old[name]}, not {new[name]}" for name in old if old[name] != new[name]]
     if changed:
         return ", ".join(changed)
     if there.sha256 != asked.sha256 or there.classes != asked.classes:
@@ -187,6 +191,12 @@ def _difference(there: Run, asked: Run) -> str | None:
     if there.threads != asked.threads:
         return f"--threads {there.threads}, not {asked.threads}, which would give other weights"
     return None
+
+
+def _flat(recipe: Recipe) -> dict[str, Any]:
+    told = recipe.as_dict()
+    hyperparameters: dict[str, Any] = told.pop("hyperparameters")
+    return told | hyperparameters
 
 
 def _contents(records: Sequence[Record]) -> list[tuple[str, tuple[str, ...]]]:

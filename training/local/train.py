@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import nn
 
 from training.dataset.drawn import defects, draw
 from training.dataset.records import Record
 from training.errors import DataError
-from training.local import networks
 from training.local.accelerator import CPU, Accelerator
 from training.local.examples import Examples, Told, from_grey, load
+from training.local.starting import prepare_network
 from training.local.trainer import Say, Trainer, Watch
 from training.recipe import Recipe
 
@@ -43,15 +42,22 @@ def trainer_for(
     """Return what trains the recipe's network on the examples and its drawn pictures.
 
     Raises:
-        DataError: a drawn class is not among the classes.
-        UnknownModelError: a network that the local trainer does not have.
+        DataError: a drawn class is not among the classes, or the first weights cannot be had.
+        UsageError: a network, weights or layers to freeze that there are not.
     """
     if recipe.drawn:
         training = training.joined(_draw(classes, recipe))
-    torch.manual_seed(recipe.settings.random_seed)
-    network = networks.build(recipe.model, len(classes), side=recipe.settings.training_crop_size)
-    networks.freeze(network, recipe.model, recipe.settings.layers_to_freeze)
-    return Trainer(network, recipe, training, held_out, classes=len(classes), accelerator=accelerator, say=say)
+    network, origin = prepare_network(recipe, len(classes), say)
+    return Trainer(
+        network,
+        recipe,
+        training,
+        held_out,
+        classes=len(classes),
+        origin=origin,
+        accelerator=accelerator,
+        say=say,
+    )
 
 
 def train(recipe: Recipe, classes: Sequence[str], training: Examples, watch: Watch) -> nn.Module:

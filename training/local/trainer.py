@@ -23,7 +23,7 @@ from training.local.average import MovingAverage
 from training.local.examples import Examples, validation_inputs
 from training.local.objective import Loss, class_weights, judged, scores
 from training.local.optimizer import optimizer_for, set_rate
-from training.local.run import Epoch
+from training.local.run import FROM_SCRATCH, Epoch
 from training.local.schedule import learning_rate_factor
 from training.local.shortage import is_shortage
 from training.local.stopping import is_due
@@ -60,6 +60,7 @@ class Trainer:
     """A network being trained on examples, and judged by those held out.
 
     ``judged_network`` is the one whose figures an epoch tells: the average, in eval mode, as :func:`dressed` has it.
+    ``origin`` says where the first weights came from.
     """
 
     def __init__(
@@ -70,10 +71,12 @@ class Trainer:
         held_out: Examples | None,
         *,
         classes: int,
+        origin: str = FROM_SCRATCH,
         accelerator: Accelerator = CPU,
         say: Say = lambda _: None,
     ) -> None:
         settings = recipe.settings
+        self.origin = origin
         self._recipe, self._settings, self.accelerator, self._say = recipe, settings, accelerator, say
         self._training, self._held_out = training, held_out
         self._network = channels_last(network).to(accelerator.device)
@@ -129,6 +132,7 @@ class Trainer:
             "scaler": self._scaler.state_dict(),
             "steps": self._steps,
             "pieces": self._pieces,
+            "origin": self.origin,
             "generator": self._generator.get_state(),
             "torch_generator": torch.get_rng_state(),
             "cuda_generator": torch.cuda.get_rng_state() if cuda else None,
@@ -141,6 +145,7 @@ class Trainer:
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
         self._steps, self._pieces = state["steps"], pieces or state["pieces"]
+        self.origin = state["origin"]
         self._generator.set_state(state["generator"])
         torch.set_rng_state(state["torch_generator"])
         if state["cuda_generator"] is not None and self.accelerator.device.type == "cuda":

@@ -58,16 +58,16 @@ def write_checkpoint(folder: Path, state: Mapping[str, Any]) -> None:
 
 def read_checkpoint(folder: Path, say: Callable[[str], object]) -> dict[str, Any] | None:
     """Return what the last whole checkpoint holds, None where there is none; damaged ones are set aside, and said."""
-    for name in (CHECKPOINT_FILE, PREVIOUS_FILE):
-        path = folder / name
-        if not path.exists():
-            continue
+    there = [path for path in (folder / CHECKPOINT_FILE, folder / PREVIOUS_FILE) if path.exists()]
+    for path in there:
         try:
             return _checkpoint(path)
         except DataError as error:
             aside = path.with_suffix(".damaged.pt")
             path.replace(aside)
             say(f"{error}; it is set aside as {aside.name}")
+    if there:
+        say("there is no whole checkpoint; the fit begins anew")
     return None
 
 
