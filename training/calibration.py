@@ -128,7 +128,7 @@ def tempered(answers: Answers, temperature: "float | NDArray[np.float64]") -> An
 
 def moved_threshold(threshold: float, temperature: float) -> float:
     """Return the threshold of a multi-label model that selects after division what ``threshold`` does before."""
-    if threshold in (0.0, 1.0):
+    if threshold in (0.0, 1.0) or temperature == 1:
         return threshold
     return 1 / (1 + math.exp(-math.log(threshold / (1 - threshold)) / temperature))
 

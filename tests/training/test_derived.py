@@ -11,7 +11,7 @@ from edge.bundle import MULTILABEL, Task, open_bundle
 from edge.errors import EdgeError
 from edge.proof import load_model
 from tests.fakes import COLOURS, edit_manifest, encoded, make_bundle, picture
-from training.derived import derive_bundle, write_calibrated
+from training.derived import Tuning, derive_bundle, write_calibrated
 from training.errors import ExportError, UsageError
 
 
@@ -19,7 +19,7 @@ from training.errors import ExportError, UsageError
 def test_calibrated_keeps_labels(task: Task, tmp_path: Path) -> None:
     """The new bundle proves itself, says where it comes from, and is less sure of the same labels."""
     source = open_bundle(make_bundle(tmp_path / "1", task=task))
-    made = write_calibrated(source, 2.0, tmp_path / "2", version="2", facts={"pictures": 9})
+    made = write_calibrated(source, Tuning(2.0), tmp_path / "2", version="2", facts={"pictures": 9})
     assert made.manifest.version == "2"
     assert made.manifest.provenance["calibration"]["of"] == "colours:1"
     assert made.manifest.provenance["calibration"]["of_digest"] == source.digest
@@ -38,17 +38,28 @@ def test_threshold_moves_along(tmp_path: Path) -> None:
     """A multi-label threshold other than one half is moved, so that it selects the same labels after the division."""
     folder = make_bundle(tmp_path / "1", task=MULTILABEL)
     edit_manifest(folder, lambda manifest: manifest.update(postprocessing={"threshold": 0.8}))
-    made = write_calibrated(open_bundle(folder), 3.0, tmp_path / "2", version="2", facts={})
+    made = write_calibrated(open_bundle(folder), Tuning(3.0), tmp_path / "2", version="2", facts={})
     assert made.manifest.postprocessing.threshold == pytest.approx(1 / (1 + 4 ** (-1 / 3)))
+
+
+def test_a_better_threshold(tmp_path: Path) -> None:
+    """A threshold of one's own is moved with the division, and alone needs none; golden pictures get its labels."""
+    source = open_bundle(make_bundle(tmp_path / "1", task=MULTILABEL))
+    alone = write_calibrated(source, Tuning(None, 0.9), tmp_path / "2", version="2", facts={})
+    assert alone.manifest.postprocessing.threshold == 0.9
+    assert alone.manifest.files["model.onnx"] == source.manifest.files["model.onnx"]
+    assert {golden.expected.labels for golden in alone.manifest.golden} == {()}
+    both = write_calibrated(source, Tuning(2.0, 0.8), tmp_path / "3", version="3", facts={})
+    assert both.manifest.postprocessing.threshold == pytest.approx(2 / 3)
 
 
 def test_refused_before_work(tmp_path: Path) -> None:
     """A taken folder and a version that is none are refused, and nothing is left behind."""
     source = open_bundle(make_bundle(tmp_path / "1"))
     with pytest.raises(ExportError, match="not empty"):
-        write_calibrated(source, 2.0, tmp_path / "1", version="2", facts={})
+        write_calibrated(source, Tuning(2.0), tmp_path / "1", version="2", facts={})
     with pytest.raises(UsageError, match="version 'a b'"):
-        write_calibrated(source, 2.0, tmp_path / "2", version="a b", facts={})
+        write_calibrated(source, Tuning(2.0), tmp_path / "2", version="a b", facts={})
     assert [path.name for path in tmp_path.iterdir()] == ["1"]
 
 

@@ -16,7 +16,7 @@ from training.cli.options import FOLDER, data_argument, json_option, wishes_opti
 from training.cli.progress import bars
 from training.dataset.labelled import Labelled, read_labelled
 from training.dataset.reading import Wishes
-from training.derived import write_calibrated
+from training.derived import Tuning, write_calibrated
 from training.errors import DataError, UsageError
 from training.export import check_identity, check_target
 from training.judgement import Judgement
@@ -49,6 +49,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--wrong-cost", type=COST, help=f"Without --good: of a wrong answer.  [default: {ESCAPE:g}]")
 @click.option("--look-cost", type=COST, help=f"Without --good: of a person's look.  [default: {REJECT:g}]")
 @click.option("--calibrated", type=click.Path(path_type=Path), metavar="DIR", help="Write a calibrated bundle.")
+@click.option("--best-threshold", is_flag=True, help="Give it the best threshold, too, where it is multi-label.")
 @click.option("--version", metavar="V", help="Version of the calibrated bundle.")
 @click.option("--report", type=FILE, metavar="FILE.html", help="Write a page that needs no network.")
 @click.option("--output", type=FILE, metavar="FILE.json", help="Write what --json prints.")
@@ -60,6 +61,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option, as click passes them
     wishes: Wishes,
     against: tuple[Path, ...],
     calibrated: Path | None,
+    best_threshold: bool,
     version: str | None,
     report: Path | None,
     output: Path | None,
@@ -73,6 +75,8 @@ def evaluate(  # noqa: PLR0913 - one parameter an option, as click passes them
     opened = [open_bundle(folder) for folder in (bundle, *against)]
     task = opened[0].manifest.task
     _check_targets(opened[0], calibrated, version, report, output)
+    if best_threshold and (calibrated is None or task != MULTILABEL):
+        raise UsageError("--best-threshold: needs --calibrated DIR, and a multi-label bundle")
     wanted = _wanted(task, rest)
     labelled = read_labelled(data, _for_task(wishes, task))
     judgement = _assess(opened, labelled, wanted)
@@ -91,7 +95,9 @@ def evaluate(  # noqa: PLR0913 - one parameter an option, as click passes them
         if path is not None:
             click.echo(f"written: {path}", err=True)
     if calibrated is not None and version is not None:
-        _calibrate(opened[0], judgement, calibrated, version)
+        tuning = _tuning(opened[0], judgement, with_threshold=best_threshold)
+        made = write_calibrated(opened[0], tuning, calibrated, version=version, facts=_facts(judgement))
+        click.echo(f"{made} is proven: {calibrated}", err=True)
 
 
 def _check_targets(
@@ -155,21 +161,26 @@ def _write_json(path: Path, figures: Mapping[str, Any]) -> None:
         raise DataError(f"{path}: cannot be written ({exc.strerror})") from exc
 
 
-def _calibrate(bundle: Bundle, judgement: Judgement, folder: Path, version: str) -> None:
-    """Write the bundle with the temperature that was found, where one was found."""
-    found, about = judgement.calibration, judgement.circumstances
-    if found.temperature is None or found.after is None:
-        raise DataError(f"{bundle} is not calibrated: {found.why}")
-    if found.after.log_loss >= found.before.log_loss:
-        change = f"log-loss {found.before.log_loss:.4f} to {found.after.log_loss:.4f}"
-        raise DataError(
-            f"{bundle} is not calibrated: on pictures that did not choose the temperature it makes it worse ({change})"
-        )
-    facts = {
+def _tuning(bundle: Bundle, judgement: Judgement, *, with_threshold: bool) -> Tuning:
+    """Return what is written into a new bundle: a temperature that helps, and the best threshold where it is wanted."""
+    found = judgement.calibration
+    why = found.why
+    if found.after is not None and found.after.log_loss >= found.before.log_loss:
+        losses = f"log-loss {found.before.log_loss:.4f} to {found.after.log_loss:.4f}"
+        why = f"on pictures that did not choose the temperature it is no better ({losses})"
+    if not why:
+        return Tuning(found.temperature, judgement.choice.threshold if with_threshold else None)
+    if not with_threshold:
+        raise DataError(f"{bundle} is not calibrated: {why}")
+    click.echo(f"without a temperature: {why}", err=True)
+    return Tuning(None, judgement.choice.threshold)
+
+
+def _facts(judgement: Judgement) -> dict[str, Any]:
+    before, after = judgement.calibration.before, judgement.calibration.after
+    return {
         "pictures": len(judgement.answers.records),
-        "data_sha256": about.data_sha256,
-        "log_loss": {"before": found.before.log_loss, "after": found.after.log_loss},
-        "ece": {"before": found.before.expected_error, "after": found.after.expected_error},
+        "data_sha256": judgement.circumstances.data_sha256,
+        "log_loss": {"before": before.log_loss, "after": after.log_loss if after else None},
+        "ece": {"before": before.expected_error, "after": after.expected_error if after else None},
     }
-    made = write_calibrated(bundle, found.temperature, folder, version=version, facts=facts)
-    click.echo(f"{made} is proven, with a temperature of {found.temperature:.4f}: {folder}", err=True)

@@ -129,6 +129,13 @@ def test_multilabel(tmp_path: Path) -> None:
     assert figures["confusion"][0] == [[2, 0], [1, 1]]
     assert figures["threshold"]["best"]["f1_score_micro"] >= figures["threshold"]["today"]["f1_score_micro"]
     assert "iou" in run("evaluate", bundle, pictures).stdout
+    made = tmp_path / "2"
+    result = run("evaluate", bundle, pictures, "--calibrated", made, "--version", "2", "--best-threshold")
+    assert result.exit_code == 0, result.output
+    assert open_bundle(made).manifest.provenance["calibration"]["threshold"] == figures["threshold"]["threshold"]
+    assert json.loads(run("evaluate", made, pictures, "--json").stdout)["metrics"]["f1_score_micro"] == pytest.approx(
+        figures["threshold"]["best"]["f1_score_micro"]
+    )
 
 
 def test_a_fixed_batch_is_filled_up(data: Path, figures: dict[str, Any], tmp_path: Path) -> None:
@@ -186,6 +193,7 @@ def test_several_labels_for_a_multiclass_bundle(bundle: Path, tmp_path: Path) ->
         (("--wrong-cost", "nan"), "at least 0"),
         (("--calibrated", "{tmp}/c"), "belong together"),
         (("--calibrated", "{tmp}/c", "--version", "a b"), "version 'a b'"),
+        (("--calibrated", "{tmp}/c", "--version", "2", "--best-threshold"), "multi-label bundle"),
         (("--report", "{tmp}/r.pdf"), "must end with .html"),
         (("--report", "{tmp}/missing/r.html"), "there is no folder"),
         (("--output", "{tmp}/r.txt"), "must end with .json"),
