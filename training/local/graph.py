@@ -34,6 +34,8 @@ def write_graph(network: nn.Module, side: int, path: Path) -> None:
     with warnings.catch_warnings():
         # the newer exporter needs onnxscript; this one writes the same graph and needs nothing more
         warnings.simplefilter("ignore", DeprecationWarning)
+        # a graph's sides are fixed, so what a network computes of them is rightly a constant
+        warnings.filterwarnings("ignore", "Converting a tensor to a Python integer")
         try:
             torch.onnx.export(
                 network,
