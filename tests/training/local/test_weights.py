@@ -14,6 +14,8 @@ from training.local import networks  # noqa: E402 - as above
 from training.local.run import Run  # noqa: E402 - as above
 from training.local.weights import (  # noqa: E402 - as above
     load_network,
+    read_checkpoint,
+    remove_checkpoints,
     write_best,
     write_checkpoint,
 )
