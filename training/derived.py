@@ -24,6 +24,7 @@ from training.calibration import moved_threshold
 from training.errors import ExportError
 from training.export import check_identity, check_target
 from training.graph_edit import divide_logits
+from training.judge import batch_size, filled_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,8 @@ def derive_bundle(
 ) -> Bundle:
     """Write a bundle with another graph, and the golden answers of that graph, prove it, and give it its place.
 
-    ``changes`` are fields of the manifest. Without ``same_labels`` a golden picture may get other labels. Signatures are
-    not copied: what was signed is another bundle.
+    ``changes`` are fields of the manifest. Without ``same_labels`` a golden picture may get other labels. Signatures
+    are not copied: what was signed is another bundle.
 
     Raises:
         UsageError: the version is none that a manifest takes.
@@ -131,7 +132,8 @@ def _checked(manifest: Manifest) -> Manifest:
 
 def _answered(model: Model, folder: Path, golden: Golden, *, same_labels: bool) -> Golden:
     """Return a golden picture with the graph's own answer; with ``same_labels`` its labels must be those known."""
-    found = model.predictor.predict((folder / golden.image).read_bytes(), model.session.run)
+    tensor = model.predictor.prepare((folder / golden.image).read_bytes())
+    found = model.predictor.finish(model.session.run(filled_up([tensor], batch_size(model)))[0])
     labels = (found.label,) if found.selected is None else found.selected
     if same_labels and set(labels) != set(golden.expected.labels):
         was, now = ", ".join(golden.expected.labels), ", ".join(labels) or "no label"

@@ -92,7 +92,7 @@ def check_all_readable(unreadable: Sequence[LeftOut]) -> None:
 
 def _in_order(model: Model, records: Sequence[Record]) -> Iterator[tuple[Record, Answer | LeftOut]]:
     """Yield each record with its answer; a few batches on each core are under way, never all."""
-    size = _batch_size(model)
+    size = batch_size(model)
     with ThreadPoolExecutor(usable_cores(), thread_name_prefix="judge") as pool:
         batches = (records[start : start + size] for start in range(0, len(records), size))
         waiting = [(batch, pool.submit(_run, model, batch, size)) for batch in islice(batches, 4 * usable_cores())]
@@ -105,7 +105,7 @@ def _in_order(model: Model, records: Sequence[Record]) -> Iterator[tuple[Record,
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _batch_size(model: Model) -> int:
+def batch_size(model: Model) -> int:
     """Return how many pictures are run at once: one, unless the graph or the provider wants more."""
     return max(model.session.batch_sizes, default=1)
 

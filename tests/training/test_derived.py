@@ -7,18 +7,21 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("scipy")
 
-from edge.bundle import MULTILABEL, Task, open_bundle
+from edge.bundle import MULTILABEL, Dimension, Task, open_bundle
 from edge.errors import EdgeError
 from edge.proof import load_model
-from tests.fakes import COLOURS, edit_manifest, encoded, make_bundle, picture
+from tests.fakes import COLOURS, GraphOptions, edit_manifest, encoded, make_bundle, picture
 from training.derived import Tuning, derive_bundle, write_calibrated
 from training.errors import ExportError, UsageError
+from training.judge import batch_size, filled_up
 
 
-@pytest.mark.parametrize("task", ["image-classification", MULTILABEL])
-def test_calibrated_keeps_labels(task: Task, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("task", "batch"), [("image-classification", "batch"), (MULTILABEL, "batch"), ("image-classification", 3)]
+)
+def test_calibrated_keeps_labels(task: Task, batch: Dimension, tmp_path: Path) -> None:
     """The new bundle proves itself, says where it comes from, and is less sure of the same labels."""
-    source = open_bundle(make_bundle(tmp_path / "1", task=task))
+    source = open_bundle(make_bundle(tmp_path / "1", task=task, graph=GraphOptions(batch=batch)))
     made = write_calibrated(source, Tuning(2.0), tmp_path / "2", version="2", facts={"pictures": 9})
     assert made.manifest.version == "2"
     assert made.manifest.provenance["calibration"]["of"] == "colours:1"
@@ -28,8 +31,10 @@ def test_calibrated_keeps_labels(task: Task, tmp_path: Path) -> None:
     assert after.ref.proven
     for colour in COLOURS.values():
         image = encoded(picture(colour))
-        one = before.predictor.predict(image, before.session.run)
-        two = after.predictor.predict(image, after.session.run)
+        one, two = (
+            model.predictor.finish(model.session.run(filled_up([model.predictor.prepare(image)], batch_size(model)))[0])
+            for model in (before, after)
+        )
         assert (two.label, two.selected) == (one.label, one.selected)
         assert two.score < one.score
 

@@ -97,7 +97,8 @@ def evaluate(  # noqa: PLR0913 - one parameter an option, as click passes them
     if calibrated is not None and version is not None:
         tuning = _tuning(opened[0], judgement, with_threshold=best_threshold)
         made = write_calibrated(opened[0], tuning, calibrated, version=version, facts=_facts(judgement))
-        click.echo(f"{made} is proven: {calibrated}", err=True)
+        state = "is proven" if made.manifest.golden else "is written, but has no golden pictures to be proven by"
+        click.echo(f"{made} {state}: {calibrated}", err=True)
 
 
 def _check_targets(
