@@ -58,16 +58,37 @@ class Sampling:
     planned: int
     seed: int
 
-    def sampler(self, number: int) -> BaseSampler:
-        """Return what proposes a trial: seeded by its number, so that it proposes the same after a kill."""
-        seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+    def sampler(self, number: int, key: str) -> BaseSampler:
+        """Return what proposes a value: seeded by trial and key, so that it proposes the same after a kill."""
+        seed = int(np.random.SeedSequence([self.seed, number, *key.encode()]).generate_state(1)[0])
         return TPESampler(seed=seed) if self.algorithm == "bayesian" else RandomSampler(seed=seed)
 
     def values(self, trial: optuna.Trial) -> Mapping[str, Value]:
         """Return the hyperparameters of a trial."""
         if self.algorithm == "grid":
             return {**self.fixed, **next(islice(combinations(self.spaces), trial.number, None))}
-        return {**self.fixed, **draw(trial, self.spaces)}
+        return {**self.fixed, **draw(_Seeded(trial, self), self.spaces)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Seeded:
+    """A trial whose every draw is seeded by itself: a kill between two of them changes nothing."""
+
+    trial: optuna.Trial
+    sampling: Sampling
+
+    def suggest_float(self, name: str, low: float, high: float) -> float:
+        return self._ready(name).suggest_float(name, low, high)
+
+    def suggest_int(self, name: str, low: int, high: int) -> int:
+        return self._ready(name).suggest_int(name, low, high)
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        return self._ready(name).suggest_categorical(name, choices)
+
+    def _ready(self, name: str) -> optuna.Trial:
+        self.trial.study.sampler = self.sampling.sampler(self.trial.number, name)
+        return self.trial
 
 
 class _OneWriter(BaseJournalFileLock):
@@ -88,11 +109,9 @@ class Ledger:
 
     def propose(self, sampling: Sampling) -> Proposal | None:
         """Return the next trial; None where there were enough."""
-        number = len(self._trials())
-        if number >= sampling.planned:
+        if len(self._trials()) >= sampling.planned:
             return None
         with _kept():
-            self._study.sampler = sampling.sampler(number)
             return self._noted(self._study.ask(), sampling)
 
     def unfinished(self, sampling: Sampling) -> list[Proposal]:
@@ -104,7 +123,6 @@ class Ledger:
     def _begun(self, known: FrozenTrial, sampling: Sampling) -> Proposal:
         if HYPERPARAMETERS in known.user_attrs:
             return Proposal(known.number, known.user_attrs[HYPERPARAMETERS])
-        self._study.sampler = sampling.sampler(known.number)
         return self._noted(optuna.Trial(self._study, known._trial_id), sampling)  # noqa: SLF001 - no public way leads there
 
     def _noted(self, trial: optuna.Trial, sampling: Sampling) -> Proposal:
