@@ -1,7 +1,9 @@
 """`automl-train data`: makes, checks and uploads data. Imports neither torch nor onnxruntime, so it starts at once."""
 
-from collections.abc import Callable
-from functools import wraps
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,48 +13,25 @@ from training.azure.data import DATASTORE, Destination
 from training.azure.data import upload as bring
 from training.azure.session import Session
 from training.cli.azure.options import session_options
-from training.cli.findings import print_collection, print_uploaded
+from training.cli.collection import Collected, collection_options, reading_options, splitting_options, told
+from training.cli.findings import print_collection, print_summary, print_uploaded
 from training.cli.options import json_option
-from training.cli.progress import Bars, bars
-from training.dataset.annotations import TASKS
-from training.dataset.collection import Collection, collect
+from training.cli.progress import bars
+from training.dataset.collection import Care, Collection, collect
 from training.dataset.drawn import NATIVE_SIZE, SMALLEST_SIZE, write_drawn
 from training.dataset.parts import Shares
-from training.dataset.reading import FORMATS, Wishes
+from training.dataset.reading import Wishes, read_dataset
+from training.dataset.writing import TARGETS, Target, planned, whole_folder, write
 from training.errors import DataError, UsageError
 
-_SHARE = click.FloatRange(0, 1, max_open=True)
-_OPTIONS = (
-    click.argument("folder", type=click.Path(exists=True, path_type=Path)),
-    click.option(
-        "--task",
-        type=click.Choice(TASKS),
-        metavar="TASK",
-        help=f"What is learnt, where the labels do not tell: {', '.join(TASKS)}.",
-    ),
-    click.option("--format", "written", type=click.Choice(FORMATS), help="How FOLDER is written, if it does not show."),
-    click.option(
-        "--labels",
-        multiple=True,
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="Labels' file; repeatable.  [default: the one in FOLDER]",
-    ),
-    click.option(
-        "--pictures",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Where the pictures are.  [default: FOLDER]",
-    ),
-    click.option("--validation-share", type=_SHARE, default=0.2, show_default=True, help="Of each class."),
-    click.option("--test-share", type=_SHARE, default=0.0, show_default=True, help="Of each class."),
-    click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same split."),
-    click.option("--in-place", is_flag=True, help="Use pictures where they lie in Azure, as the labels tell."),
-    click.option("--strict", is_flag=True, help="Take warnings for problems."),
+_link_option = click.option(
+    "--copy/--link", "copied", default=True, help="Copy pictures, or make symbolic links to them."
 )
 
 
 @click.group()
 def data() -> None:
-    """Make, check and upload data."""
+    """Make, check, convert, split and upload data."""
 
 
 @data.command()
@@ -71,38 +50,9 @@ def draw(out: Path, count: int, seed: int, size: int, suffix: str) -> None:
     click.echo(f"{written} pictures in {out}")
 
 
-def collection_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of a labelled collection, and ``shown`` and ``collected`` in their place.
-
-    ``collected`` reads, looks and checks when it is called with bars to show it in; ``strict`` makes warnings count.
-    """
-
-    @wraps(command)
-    def run(**given: Any) -> Any:
-        wishes = Wishes(given.pop("task"), given.pop("written"), given.pop("labels"), given.pop("pictures"))
-        shares = Shares(given.pop("validation_share"), given.pop("test_share"), given.pop("seed"))
-        folder, in_place = given.pop("folder"), given.pop("in_place")
-        if not shares.validation + shares.test < 1:  # "nan" is below nothing
-            raise UsageError("--validation-share and --test-share leave nothing to train on; together they are below 1")
-
-        def collected(shown: Bars) -> Collection:
-            told = _told(shown, "checking")
-            return collect(folder, wishes, shares, in_place=in_place, told=told)
-
-        return command(collected=collected, **given)
-
-    for option in reversed(_OPTIONS):
-        run = option(run)
-    return run
-
-
-def _told(shown: Bars, task: str) -> Callable[[int, int], None]:
-    return lambda done, total: shown.update(task, done, total, f"{done}/{total}")
-
-
 def _stopping(collection: Collection, *, strict: bool) -> str | None:
     """Return why a collection is not fit to be uploaded, None where it is."""
-    stopping = collection.findings if strict else collection.problems
+    stopping = collection.worries if strict else collection.problems
     if not stopping:
         return None
     return f"{len(stopping)} of these must be put right: {', '.join(finding.kind for finding in stopping)}"
@@ -110,18 +60,104 @@ def _stopping(collection: Collection, *, strict: bool) -> str | None:
 
 @data.command(short_help="Check labelled pictures, and show how they would be split.")
 @collection_options
+@click.option(
+    "--sheet",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Show what looks wrong as a contact sheet in this file, .html or .png.",
+)
+@click.option(
+    "--suspects/--no-suspects",
+    default=None,
+    help="Look for wrong labels, with scikit-learn.  [default: where it is installed]",
+)
 @json_option
-def check(collected: Callable[[Bars], Collection], *, strict: bool, as_json: bool) -> None:
+def check(collected: Collected, *, strict: bool, sheet: Path | None, suspects: bool | None, as_json: bool) -> None:
     """Check the labelled pictures in FOLDER, and show how they would be split. Sends nothing.
 
-    FOLDER is one folder a class, AutoML's JSONL, COCO, Pascal VOC, a CSV of labels, or what an Azure data-labelling
-    project exports; or the labels' file itself.
+    FOLDER is one folder a class, AutoML's JSONL, COCO, Pascal VOC, YOLO, a CSV of labels, or what an Azure
+    data-labelling project exports; or the labels' file itself.
     """
+    write_sheet = _sheet_writer(sheet)
     with bars() as shown:
-        collection = collected(shown)
+        collection = collected(shown, suspects=_searched(suspects))
     print_collection(collection, as_json=as_json)
+    write_sheet(collection)
     if reason := _stopping(collection, strict=strict):
         raise DataError(reason)
+
+
+def _searched(suspects: bool | None) -> bool:
+    """Tell whether wrong labels are looked for; what that needs is not in every installation."""
+    if suspects is None and not find_spec("sklearn"):
+        click.echo("wrong labels are not looked for: that needs pip install 'automl-edge[cpu,train]'", err=True)
+        return False
+    return suspects is not False
+
+
+def _sheet_writer(path: Path | None) -> Callable[[Collection], None]:
+    """Return what writes the sheet; what keeps it from being written is found before the pictures are looked at."""
+    if not path:
+        return lambda _: None
+    from training.pages.doubts import write_doubts  # noqa: PLC0415 - who wants no sheet needs no jinja2
+    from training.pages.sheet import check_suffix  # noqa: PLC0415
+
+    check_suffix(path)
+    if not path.parent.is_dir():
+        raise UsageError(f"{path.parent}: no such folder, for {path.name}")
+
+    def write(collection: Collection) -> None:
+        count = write_doubts(path, collection)
+        click.echo(f"{count} pictures to look at in {path}", err=True)
+
+    return write
+
+
+@data.command(short_help="Write labelled pictures in another format.")
+@reading_options
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--to", "target", type=click.Choice(TARGETS), required=True, help="Format of OUT.")
+@_link_option
+def convert(folder: Path, wishes: Wishes, out: Path, *, target: Target, copied: bool) -> None:
+    """Write the labelled pictures in FOLDER into the new folder OUT, in the format that --to names.
+
+    What a format cannot hold is refused, or told of where it is little. OUT is made as a whole or not at all.
+    """
+    with whole_folder(out) as partial, bars() as shown:
+        plan = planned(read_dataset(folder, wishes), target, told(shown, "reading"))
+        write(plan, partial, link=not copied, told=told(shown, "writing"))
+    click.echo(f"{len(plan.sources)} pictures in {out}")
+    _tell_lost(plan.lost)
+
+
+@data.command(short_help="Split labelled pictures into folders of their own.")
+@reading_options
+@splitting_options
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--to", "target", type=click.Choice(TARGETS), help="Format of the parts.  [default: that of FOLDER]")
+@_link_option
+def split(
+    folder: Path, wishes: Wishes, shares: Shares, care: Care, out: Path, *, target: Target | None, copied: bool
+) -> None:
+    """Split the labelled pictures in FOLDER by class and seed, into OUT/train, OUT/validation and OUT/test.
+
+    Pictures that look the same, or that --by-name joins, are never parted. OUT is made as a whole or not at all.
+    """
+    with whole_folder(out) as partial, bars() as shown:
+        collection = collect(folder, wishes, shares, care, told=told(shown, "checking"))
+        dataset, lost = collection.checked.dataset, Counter[str]()
+        for part in collection.parts:
+            inside = replace(dataset, examples=tuple(example for example, _ in collection.rows(part)))
+            plan = planned(inside, target or dataset.format, classes=dataset.classes)
+            write(plan, partial / part, link=not copied, told=told(shown, f"writing {part}"))
+            lost += plan.lost
+    print_summary(collection)
+    _tell_lost(lost)
+
+
+def _tell_lost(lost: Mapping[str, int]) -> None:
+    for what, count in lost.items():
+        if count:
+            click.echo(f"{count} {what}", err=True)
 
 
 @data.command(short_help="Check, split and upload labelled pictures as data assets.")
@@ -131,9 +167,7 @@ def check(collected: Callable[[Bars], Collection], *, strict: bool, as_json: boo
 @click.option("--datastore", default=DATASTORE, show_default=True, help="Where the pictures go.")
 @session_options
 @json_option
-def upload(
-    collected: Callable[[Bars], Collection], session: Session, *, strict: bool, as_json: bool, **to: Any
-) -> None:
+def upload(collected: Collected, session: Session, *, strict: bool, as_json: bool, **to: Any) -> None:
     """Check and split the labelled pictures in FOLDER and upload them as data assets.
 
     The pictures become NAME (a folder), the tables NAME-train, NAME-validation and NAME-test. What is there already is
@@ -143,7 +177,7 @@ def upload(
         collection = collected(shown)
         reason = _stopping(collection, strict=strict)
         if not reason:
-            uploaded = bring(collection, session, Destination(**to), _told(shown, "uploading"))
+            uploaded = bring(collection, session, Destination(**to), told(shown, "uploading"))
     if reason:
         print_collection(collection, as_json=as_json)
         raise DataError(f"{reason}; nothing was sent")

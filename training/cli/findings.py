@@ -1,6 +1,7 @@
 """A labelled collection and its data assets, as tables for people or JSON for programs."""
 
 import json
+from collections.abc import Mapping
 
 import click
 from rich.console import Console
@@ -11,8 +12,10 @@ from training.azure.data import Uploaded
 from training.azure.data_assets import Asset
 from training.cli.azure.shown import size_text
 from training.dataset.collection import Collection
+from training.dataset.finding import Level
 from training.dataset.parts import counts
 
+STYLES: Mapping[Level, str] = {"problem": "red", "warning": "yellow", "hint": "cyan"}
 MOST_CLASSES = 40
 """How many classes the table of counts has; the rest is summed up."""
 
@@ -59,14 +62,16 @@ def print_summary(collection: Collection) -> None:
 
 
 def print_findings(collection: Collection) -> None:
-    """Print problems and warnings, each with a few of the places."""
+    """Print problems, warnings and hints, each with a few of the places."""
+    if collection.checked.suspects.silent:
+        click.echo(f"wrong labels were not looked for: {collection.checked.suspects.silent}")
     if not collection.findings:
         return
     table = Table("", "what", box=None, pad_edge=False)
     table.add_column("count", justify="right")
     table.add_column("where", overflow="fold")
     for finding in collection.findings:
-        style = "red" if finding.level == "problem" else "yellow"
+        style = STYLES[finding.level]
         more = [f"and {finding.count - len(finding.where)} more"] if finding.count > len(finding.where) else []
         where = "\n".join([*map(escape, finding.where), *more])
         level = f"[{style}]{finding.level}[/{style}]"

@@ -14,7 +14,7 @@ DETECTION: Task = "image-object-detection"
 SEGMENTATION: Task = "image-instance-segmentation"
 TASKS: tuple[Task, ...] = (MULTICLASS, MULTILABEL, DETECTION, SEGMENTATION)
 
-Format = Literal["folders", "jsonl", "coco", "voc", "csv"]
+Format = Literal["folders", "jsonl", "coco", "voc", "csv", "yolo"]
 """How a collection is written down."""
 
 
@@ -86,12 +86,16 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A collection as it was read; ``unlisted`` are pictures below its folder that nothing tells about."""
+    """A collection as it was read; ``unlisted`` are pictures below its folder that nothing tells about.
+
+    ``stray`` tells of marks that belong to no picture of it.
+    """
 
     task: Task
     format: Format
     examples: tuple[Example, ...]
     unlisted: tuple[str, ...] = ()
+    stray: tuple[str, ...] = ()
 
     @property
     def classes(self) -> list[str]:

@@ -1,10 +1,11 @@
-"""What is wrong with a collection, found before anything is sent: problems stop, warnings are worth a look."""
+"""What is wrong with a collection, found before anything is sent: problems stop, warnings are worth putting right.
+
+Hints are worth a look only: a large and honest collection has some.
+"""
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from edge.preprocess.decode import MAX_PIXELS
 from training.dataset.annotations import (
@@ -12,15 +13,26 @@ from training.dataset.annotations import (
     MULTICLASS,
     SEGMENTATION,
     Box,
-    Dataset,
     Example,
     Mark,
     Outline,
     coordinates,
     pictures_per_class,
 )
-from training.dataset.inspection import Looked
-from training.dataset.parts import Part, counts
+from training.dataset.finding import LEVELS, Check, Checked, Finding, Level, Where, said, with_looks
+from training.dataset.likeness import (
+    MOST_IMBALANCE,
+    blank,
+    imbalance,
+    near,
+    other_labels,
+    parted,
+    suspected,
+    tiny,
+    together,
+    unfinished,
+)
+from training.dataset.parts import counts
 
 LEAST_PICTURES = 10
 """AutoML takes no job with fewer."""
@@ -30,46 +42,6 @@ HAIR = 1e-3
 """By how much a coordinate may leave 0..1 and is put right: what rounding does to a pixel."""
 SHOWN = 5
 
-Level = Literal["problem", "warning"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One kind of thing that is wrong, in how many places, and up to five of them."""
-
-    level: Level
-    kind: str
-    text: str
-    count: int
-    where: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as it is printed for programs."""
-        return {
-            "level": self.level,
-            "kind": self.kind,
-            "text": self.text,
-            "count": self.count,
-            "where": list(self.where),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A collection, what its pictures' files show, and which part each picture is in; all in the same order.
-
-    ``in_place`` tells that pictures which lie in Azure are used there, so that they need no file here.
-    """
-
-    dataset: Dataset
-    looked: Sequence[Looked]
-    parts: Sequence[Part]
-    in_place: bool = False
-
-
-Where = Iterator[str]
-Check = Callable[[Checked], Where]
-
 
 def check(checked: Checked) -> list[Finding]:
     """Return all findings, problems first, each kind once."""
@@ -78,21 +50,17 @@ def check(checked: Checked) -> list[Finding]:
         for level, kind, text, look in CHECKS
         if (where := list(look(checked)))
     ]
-    return sorted(found, key=lambda finding: finding.level != "problem")
+    return sorted(found, key=lambda finding: LEVELS.index(finding.level))
 
 
 def _faulty(*faults: str) -> Check:
     def found(checked: Checked) -> Where:
-        for example, seen in _with_looks(checked):
+        for example, seen in with_looks(checked):
             usable = checked.in_place and seen.fault == "missing" and example.picture.url
             if seen.fault in faults and not usable:
                 yield f"{example.picture.name}: {seen.why}" if seen.fault != "missing" else example.picture.name
 
     return found
-
-
-def _with_looks(checked: Checked) -> Iterator[tuple[Example, Looked]]:
-    return zip(checked.dataset.examples, checked.looked, strict=True)
 
 
 def _too_few(checked: Checked) -> Where:
@@ -132,7 +100,7 @@ def _listed_twice(checked: Checked) -> Where:
 def _copies(checked: Checked) -> Iterable[list[Example]]:
     """Yield the pictures of one content, where there are several; a picture that is listed twice is another matter."""
     groups: dict[str, dict[str, Example]] = defaultdict(dict)
-    for example, seen in _with_looks(checked):
+    for example, seen in with_looks(checked):
         if seen.sha256:
             groups[seen.sha256].setdefault(example.picture.name, example)
     return (list(group.values()) for group in groups.values() if len(group) > 1)
@@ -141,11 +109,7 @@ def _copies(checked: Checked) -> Iterable[list[Example]]:
 def _contradictions(checked: Checked) -> Where:
     for group in _copies(checked):
         if len({frozenset(example.marks) for example in group}) > 1:
-            yield " = ".join(f"{example.picture.name} ({_said(example)})" for example in group[:3])
-
-
-def _said(example: Example) -> str:
-    return ", ".join(example.labels) or "nothing"
+            yield " = ".join(f"{example.picture.name} ({said(example)})" for example in group[:3])
 
 
 def _duplicates(checked: Checked) -> Where:
@@ -168,7 +132,7 @@ def _several_labels(checked: Checked) -> Where:
     if checked.dataset.task == MULTICLASS:
         for example in checked.dataset.examples:
             if len(example.marks) > 1:
-                yield f"{example.picture.name}: {_said(example)}"
+                yield f"{example.picture.name}: {said(example)}"
 
 
 def _odd_spaces(checked: Checked) -> Where:
@@ -209,13 +173,13 @@ def _no_polygon(mark: Mark) -> bool:
 
 
 def _other_suffix(checked: Checked) -> Where:
-    for example, seen in _with_looks(checked):
+    for example, seen in with_looks(checked):
         if seen.fault is None and not seen.suffix_fits:
             yield f"{example.picture.name}: {seen.format}"
 
 
 def _other_size(checked: Checked) -> Where:
-    for example, seen in _with_looks(checked):
+    for example, seen in with_looks(checked):
         told = example.picture.size
         if seen.fault is None and told and told != seen.size:
             yield f"{example.picture.name}: {told[0]}x{told[1]} told, {seen.size[0]}x{seen.size[1]} is"
@@ -223,13 +187,17 @@ def _other_size(checked: Checked) -> Where:
 
 def _turned(checked: Checked) -> Where:
     if checked.dataset.task in (DETECTION, SEGMENTATION):
-        for example, seen in _with_looks(checked):
+        for example, seen in with_looks(checked):
             if seen.turned:
                 yield example.picture.name
 
 
 def _unlisted(checked: Checked) -> Where:
     yield from checked.dataset.unlisted
+
+
+def _stray(checked: Checked) -> Where:
+    yield from checked.dataset.stray
 
 
 CHECKS: Sequence[tuple[Level, str, str, Check]] = (
@@ -268,6 +236,20 @@ CHECKS: Sequence[tuple[Level, str, str, Check]] = (
         "pictures without a label, or of a format that nothing reads; they are left out",
         _unlisted,
     ),
+    ("warning", "stray", "marks of pictures that the labels' file does not list; they are left out", _stray),
+    ("warning", "blank", "pictures that show nothing: one grey all over", blank),
+    ("warning", "tiny", "pictures with a very short side (see --least-side)", tiny),
+    ("warning", "near-contradiction", "pictures that look the same, with other labels", near(other_labels)),
+    (
+        "warning",
+        "leak",
+        "pictures that look the same on both sides of the split: what is measured there is too good",
+        near(lambda checked, group: parted(checked, group) and not other_labels(checked, group)),
+    ),
+    ("hint", "near-duplicate", "pictures that look the same; they stay on one side of the split", near(together)),
+    ("hint", "all-alike", "so many look alike that not all pairs were compared", unfinished),
+    ("hint", "suspect", "pictures that look like another class; only a suspicion", suspected),
+    ("hint", "imbalance", f"the largest class has more than {MOST_IMBALANCE} times the smallest's", imbalance),
 )
 """Level, kind, text and search of each finding, in the order in which they are shown."""
 

@@ -17,12 +17,13 @@ from training.dataset.annotations import (
     MULTILABEL,
     SEGMENTATION,
     Box,
+    Dataset,
     Mark,
     Outline,
     Tag,
     coordinates,
 )
-from training.dataset.entries import Entry, azure_url, path_of, size_from
+from training.dataset.entries import Entry, Told, azure_url, path_of, size_from
 from training.errors import DataError, UsageError
 
 SHARES_BELOW = 1.5
@@ -37,7 +38,7 @@ def is_coco(path: Path) -> bool:
         return False
 
 
-def read_coco(path: Path, task: Task | None) -> list[Entry]:
+def read_coco(path: Path, task: Task | None) -> Told:
     """Read a COCO file for a task; None takes the only task that its annotations are for.
 
     Raises:
@@ -51,9 +52,47 @@ def read_coco(path: Path, task: Task | None) -> list[Entry]:
     if not _has_parts(content):
         raise DataError(f"{path}: is no COCO file; it has images, annotations and categories")
     try:
-        return _entries(content, task or _task(content["annotations"], path))
+        return _told(content, task or _task(content["annotations"], path))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as exc:
         raise DataError(f"{path}: an annotation cannot be used ({type(exc).__name__}: {exc})") from exc
+
+
+def coco_file(dataset: Dataset, classes: Sequence[str]) -> dict[str, bytes]:
+    """Return the file, by its name, for pictures whose sizes are known; coordinates are pixels, with their fractions.
+
+    A polygon has its box beside it, as COCO's tools want it: reading such a file again needs the task.
+    """
+    number_of = {name: number for number, name in enumerate(classes, 1)}
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for image_id, example in enumerate(dataset.examples, 1):
+        width, height = example.picture.size or (0, 0)
+        images.append({"id": image_id, "file_name": example.picture.name, "width": width, "height": height})
+        for mark in example.marks:
+            told = {"id": len(annotations) + 1, "image_id": image_id, "category_id": number_of[mark.label]}
+            annotations.append({**told, **_shape(mark, width, height)})
+    categories = [{"id": number, "name": name} for name, number in number_of.items()]
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    return {"annotations.json": json.dumps(content, ensure_ascii=False, indent=1).encode()}
+
+
+def _shape(mark: Mark, width: int, height: int) -> dict[str, Any]:
+    if isinstance(mark, Tag):
+        return {}
+    box = mark.box() if isinstance(mark, Outline) else mark
+    sides = (box.left * width, box.top * height, (box.right - box.left) * width, (box.bottom - box.top) * height)
+    told = {"bbox": list(sides), "area": sides[2] * sides[3], "iscrowd": int(mark.crowd)}
+    if isinstance(mark, Outline):
+        rings = [[value * (height if n % 2 else width) for n, value in enumerate(ring)] for ring in mark.rings]
+        told |= {"segmentation": rings, "area": sum(map(_area, rings))}
+    return told
+
+
+def _area(ring: Sequence[float]) -> float:
+    """Return the area inside a ring, by the shoelace formula."""
+    corners = list(zip(ring[0::2], ring[1::2], strict=True))
+    following = zip(corners, [*corners[1:], *corners[:1]], strict=True)
+    return abs(sum(x * below - right * y for (x, y), (right, below) in following)) / 2
 
 
 def _has_parts(content: Any) -> bool:
@@ -75,13 +114,16 @@ def _task(annotations: Sequence[Mapping[str, Any]], path: Path) -> Task:
     return MULTICLASS if len(set(pictures)) == len(pictures) else MULTILABEL
 
 
-def _entries(content: Mapping[str, Any], task: Task) -> list[Entry]:
+def _told(content: Mapping[str, Any], task: Task) -> Told:
     names = {category["id"]: str(category["name"]) for category in content["categories"]}
     marks: dict[Any, list[Mark]] = defaultdict(list)
     for annotation in content["annotations"]:
         marks[annotation["image_id"]].append(_mark(annotation, names[annotation["category_id"]], task))
     pixels = any(value >= SHARES_BELOW for some in marks.values() for mark in some for value in coordinates(mark))
-    return [_entry(image, tuple(marks[image["id"]]), pixels=pixels) for image in content["images"]]
+    entries = [_entry(image, tuple(marks.get(image["id"], ())), pixels=pixels) for image in content["images"]]
+    listed = {image["id"] for image in content["images"]}
+    stray = (f"image_id {number}: {len(some)} annotations" for number, some in marks.items() if number not in listed)
+    return Told(entries, tuple(stray))
 
 
 def _entry(image: Mapping[str, Any], marks: tuple[Mark, ...], *, pixels: bool) -> Entry:

@@ -28,6 +28,14 @@ class Entry:
     pixels: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What labels' files tell; ``stray`` names marks of theirs that belong to none of the pictures."""
+
+    entries: list[Entry]
+    stray: tuple[str, ...] = ()
+
+
 def path_of(reference: str) -> str:
     """Return the path of a picture's URL or name, with slashes and without a way up.
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.dataset.annotations import Box, Mark, Outline, Size, Tag
+from training.dataset.annotations import MULTICLASS, Box, Dataset, Mark, Outline, Size, Tag
 from training.dataset.entries import Entry, azure_url, path_of, size_from
 from training.errors import DataError
 
@@ -30,15 +30,37 @@ def read_jsonl(path: Path) -> list[Entry]:
     return [_entry(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
 
 
-def line_of(url: str, marks: Sequence[Mark], *, many: bool, details: tuple[str, Size] | None) -> str:
+EARLY_STORE = "AmlDatastore://workspaceblobstore"
+"""Where pictures are in the form of AutoML's first preview: below the default datastore of a workspace."""
+
+
+def jsonl_file(dataset: Dataset, kinds: Sequence[str], *, early: bool = False) -> dict[str, bytes]:
+    """Return the file, by its name, for pictures whose names and sizes are known and whose formats are ``kinds``.
+
+    The early form has sizes as ``"400px"`` and pictures on a datastore; today's has numbers, and paths from the file.
+    """
+    lines = []
+    for example, kind in zip(dataset.examples, kinds, strict=True):
+        details = (kind, example.picture.size) if example.picture.size else None
+        url = f"{EARLY_STORE}/{example.picture.name}" if early else example.picture.name
+        if dataset.task == MULTICLASS and len(example.marks) != 1:
+            raise DataError(f"{example.picture.name}: has {len(example.marks)} labels where {MULTICLASS} has one")
+        line = line_of(url, example.marks, many=dataset.task != MULTICLASS, details=details, unit="px" if early else "")
+        lines.append(f"{line}\n")
+    return {"annotations.jsonl": "".join(lines).encode()}
+
+
+def line_of(url: str, marks: Sequence[Mark], *, many: bool, details: tuple[str, Size] | None, unit: str = "px") -> str:
     """Return a picture's line, without its end.
 
-    ``many`` tells that the task has a list of labels; ``details`` are the format (``png``) and the size, if known.
+    ``many`` tells that the task has a list of labels; ``details`` are the format (``png``) and the size, if known. With
+    a ``unit`` sizes are texts that end in it, else numbers.
     """
     line: dict[str, Any] = {"image_url": url}
     if details:
         kind, (width, height) = details
-        line["image_details"] = {"format": kind, "width": f"{width}px", "height": f"{height}px"}
+        sides = {"width": f"{width}{unit}", "height": f"{height}{unit}"} if unit else {"width": width, "height": height}
+        line["image_details"] = {"format": kind, **sides}
     labels = [_written(mark) for mark in marks]
     line["label"] = labels if many else labels[0]
     return json.dumps(line, ensure_ascii=False)

@@ -1,8 +1,9 @@
 """Splits a collection into training, validation and test: by class, by seed, the same on every machine."""
 
 import hashlib
+import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,6 +43,33 @@ def assign(examples: Sequence[Example], contents: Sequence[str], shares: Shares)
             for number in groups[content]:
                 chosen[number] = part
     return chosen
+
+
+def joined(contents: Sequence[str], groups: Iterable[Sequence[int]]) -> list[str]:
+    """Return contents in which the positions of each group, and whatever equals them, have one: the least of theirs.
+
+    So pictures that are not parted are told to :func:`assign`; one that is in no group keeps its content, and its part.
+    """
+    links: dict[str, str] = {}
+
+    def root(content: str) -> str:
+        while content in links:
+            content = links[content]
+        return content
+
+    for group in groups:
+        roots = sorted({root(contents[position]) for position in group})
+        links.update(dict.fromkeys(roots[1:], roots[0]))
+    return [root(content) for content in contents]
+
+
+def named_groups(names: Sequence[str], pattern: re.Pattern[str]) -> list[list[int]]:
+    """Return the positions of names in which the pattern finds the same: its groups, or all of what it finds."""
+    found: dict[tuple[str | None, ...], list[int]] = defaultdict(list)
+    for position, name in enumerate(names):
+        if match := pattern.search(name):
+            found[match.groups() or (match[0],)].append(position)
+    return list(found.values())
 
 
 def assign_records(records: Sequence[Record], shares: Shares) -> list[Part]:

@@ -23,17 +23,26 @@ from training.dataset.annotations import (
     task_of,
 )
 from training.dataset.coco import is_coco, read_coco
-from training.dataset.entries import Entry, scaled
+from training.dataset.entries import Entry, Told, scaled
 from training.dataset.folders import read_folders
 from training.dataset.jsonl import read_jsonl
 from training.dataset.locate import Pictures
 from training.dataset.records import read_bytes
 from training.dataset.table import read_table
 from training.dataset.voc import read_voc, voc_files
+from training.dataset.yolo import class_lists, read_yolo
 from training.errors import DataError, UsageError
 
-FORMATS: tuple[Format, ...] = ("folders", "jsonl", "coco", "voc", "csv")
-SUFFIXES: Mapping[str, Format] = {".jsonl": "jsonl", ".json": "coco", ".xml": "voc", ".csv": "csv"}
+FORMATS: tuple[Format, ...] = ("folders", "jsonl", "coco", "voc", "csv", "yolo")
+SUFFIXES: Mapping[str, Format] = {
+    ".jsonl": "jsonl",
+    ".json": "coco",
+    ".xml": "voc",
+    ".csv": "csv",
+    ".yaml": "yolo",
+    ".yml": "yolo",
+    ".txt": "yolo",
+}
 """What a labels' file is by its suffix."""
 
 
@@ -89,6 +98,7 @@ def _recognised(folder: Path) -> Mapping[Format, list[Path]]:
         "coco": lambda: filter(is_coco, folder.glob("*.json")),
         "voc": lambda: iter(voc_files(folder.rglob("*.xml"))),
         "csv": lambda: folder.glob("*.csv"),
+        "yolo": lambda: iter(class_lists(folder)),
     }
     try:
         found: dict[Format, list[Path]] = {kind: sorted(way()) for kind, way in ways.items()}
@@ -96,7 +106,7 @@ def _recognised(folder: Path) -> Mapping[Format, list[Path]]:
         classes = sorted(path for path in inner if any(Pictures(path).names))
     except OSError as exc:
         raise DataError(f"{folder}: cannot be read ({exc.strerror}); check its permissions") from exc
-    if len(classes) > 1 or not any(found.values()):
+    if (len(classes) > 1 and not found["yolo"]) or not any(found.values()):
         found["folders"] = classes
     return {kind: paths for kind, paths in found.items() if paths}
 
@@ -106,14 +116,14 @@ def _chosen(found: Mapping[Format, list[Path]], wishes: Wishes, folder: Path) ->
     if not kinds:
         raise DataError(
             f"{folder}: no labelled pictures; expected one folder a class, or a file of labels: "
-            "AutoML's .jsonl, COCO's .json, Pascal VOC's .xml, or a .csv"
+            "AutoML's .jsonl, COCO's .json, Pascal VOC's .xml, YOLO's data.yaml or classes.txt, or a .csv"
         )
     if len(kinds) > 1:
         raise UsageError(f"{folder}: can be read as {' or '.join(kinds)}; say which with --format")
     files = found.get(kinds[0], [])
     if not files and kinds[0] != "folders":
         raise DataError(f"{folder}: holds no labels' file of the format {kinds[0]}; name it with --labels")
-    if len(files) > 1 and kinds[0] in ("jsonl", "coco", "csv") and not wishes.labels:
+    if len(files) > 1 and kinds[0] not in ("voc", "folders") and not wishes.labels:
         names = ", ".join(path.name for path in files[:3])
         raise UsageError(f"{folder}: holds several labels' files ({names}); name those to read with --labels")
     return kinds[0]
@@ -138,13 +148,8 @@ def _from_folders(root: Path, wishes: Wishes) -> Dataset:
 
 
 def _from_files(files: Sequence[Path], kind: Format, root: Path, wishes: Wishes) -> Dataset:
-    readers: Mapping[str, Callable[[Path], list[Entry]]] = {
-        "jsonl": read_jsonl,
-        "coco": lambda path: read_coco(path, wishes.task),
-        "voc": lambda path: [read_voc(path)],
-        "csv": lambda path: read_table(path, wishes.task),
-    }
-    entries = [entry for path in files for entry in readers[kind](path)]
+    told = _told(files, kind, wishes)
+    entries = told.entries
     if not entries:
         raise DataError(f"{files[0]}: tells of no picture")
     task = wishes.task or _common_task(entries, kind)
@@ -154,7 +159,21 @@ def _from_files(files: Sequence[Path], kind: Format, root: Path, wishes: Wishes)
     without = [e.picture.name for e in examples if task == MULTICLASS and not e.marks]
     kept = tuple(example for example in examples if example.marks or task != MULTICLASS)
     others = _others(pictures, [example.picture.name for example in kept])
-    return Dataset(task, kind, kept, tuple(sorted({*others, *without})))
+    return Dataset(task, kind, kept, tuple(sorted({*others, *without})), told.stray)
+
+
+def _told(files: Sequence[Path], kind: Format, wishes: Wishes) -> Told:
+    readers: Mapping[str, Callable[[Path], Told]] = {
+        "jsonl": lambda path: Told(read_jsonl(path)),
+        "coco": lambda path: read_coco(path, wishes.task),
+        "voc": lambda path: Told([read_voc(path)]),
+        "csv": lambda path: Told(read_table(path, wishes.task)),
+        "yolo": lambda path: Told(read_yolo(path)),
+    }
+    found = [readers[kind](path) for path in files]
+    return Told(
+        [entry for told in found for entry in told.entries], tuple(name for told in found for name in told.stray)
+    )
 
 
 def _common_task(entries: Sequence[Entry], kind: Format) -> Task:

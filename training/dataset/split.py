@@ -1,5 +1,6 @@
 """Stratified splits: each class is spread evenly, no record is on both sides, the same seed gives the same split."""
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,9 +26,34 @@ def k_fold(labels: Sequence[str], folds: int, seed: int) -> list[Split]:
     Raises:
         DataError: fewer than 2 folds, or a class with fewer records than folds.
     """
-    if folds < 2:
-        raise DataError(f"cross-validation needs at least 2 folds, not {folds}")
-    fold_of = _deal(labels, folds, seed)
+    for name, count in sorted(Counter(labels).items()):
+        _require(name, count, folds, f"for {folds} folds")
+    fold_of = _deal(labels, _enough(folds), seed)
+    return [_split_where(fold_of == fold) for fold in range(folds)]
+
+
+def k_fold_whole(labels: Sequence[Sequence[str]], contents: Sequence[str], folds: int, seed: int) -> list[Split]:
+    """Split into `folds` parts that never part pictures of one content; each record is held out exactly once.
+
+    Each content is dealt with those of its rarest class. Without copies, and with one label each, it is `k_fold`.
+
+    Raises:
+        DataError: fewer than 2 folds; a class with fewer contents than folds, or than 2 where pictures have several.
+    """
+    groups: dict[str, list[int]] = defaultdict(list)
+    for position, content in enumerate(contents):
+        groups[content].append(position)
+    shown = [sorted({label for position in group for label in labels[position]}) for group in groups.values()]
+    frequency = Counter(label for some in shown for label in some)
+    several = any(len(some) != 1 for some in labels)
+    for name, count in sorted(frequency.items()):
+        if count < (2 if several else folds):
+            need = "to hold some out" if several else f"for {folds} folds"
+            raise DataError(f"class {name!r} has {count} different picture(s), too few {need}; add pictures to it")
+    rarest = [min(some, key=lambda label: (frequency[label], label), default="") for some in shown]
+    fold_of = np.zeros(len(contents), dtype=np.int64)
+    for group, fold in zip(groups.values(), _deal(rarest, _enough(folds), seed), strict=True):
+        fold_of[group] = fold
     return [_split_where(fold_of == fold) for fold in range(folds)]
 
 
@@ -39,7 +65,7 @@ def hold_out(labels: Sequence[str], share: float, seed: int) -> Split:
     """
     mask = np.zeros(len(labels), dtype=bool)
     for name, members in _shuffled_classes(labels, seed):
-        _require(name, members, 2, "to hold some out")
+        _require(name, len(members), 2, "to hold some out")
         count = min(max(1, round(share * len(members))), len(members) - 1)
         mask[members[:count]] = True
     return _split_where(mask)
@@ -49,8 +75,7 @@ def _deal(labels: Sequence[str], folds: int, seed: int) -> Indices:
     """Return the fold of every record: dealt like cards, class by class in one running deal, so sizes stay even."""
     fold_of = np.zeros(len(labels), dtype=np.int64)
     dealt = 0
-    for name, members in _shuffled_classes(labels, seed):
-        _require(name, members, folds, f"for {folds} folds")
+    for _, members in _shuffled_classes(labels, seed):
         fold_of[members] = (dealt + np.arange(len(members))) % folds
         dealt += len(members)
     return fold_of
@@ -62,9 +87,15 @@ def _shuffled_classes(labels: Sequence[str], seed: int) -> list[tuple[str, Indic
     return [(str(name), rng.permutation(np.flatnonzero(names == name))) for name in sorted(set(labels))]
 
 
-def _require(name: str, members: Indices, least: int, purpose: str) -> None:
-    if len(members) < least:
-        raise DataError(f"class {name!r} has {len(members)} picture(s), too few {purpose}; add pictures to it")
+def _require(name: str, count: int, least: int, purpose: str) -> None:
+    if count < least:
+        raise DataError(f"class {name!r} has {count} picture(s), too few {purpose}; add pictures to it")
+
+
+def _enough(folds: int) -> int:
+    if folds < 2:
+        raise DataError(f"cross-validation needs at least 2 folds, not {folds}")
+    return folds
 
 
 def _split_where(held_out: NDArray[np.bool_]) -> Split:

@@ -1,19 +1,23 @@
 """Tables of names and labels: ``file,label1 label2``, and the CSV that data-labelling projects export."""
 
 import csv
+import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from edge.bundle import Task
 from edge.preprocess.decode import SUFFIXES
-from training.dataset.annotations import MULTICLASS, Tag
+from training.dataset.annotations import MULTICLASS, Example, Tag
 from training.dataset.entries import OLD_DATASTORE, Entry, azure_url, path_of
 from training.errors import DataError
 
 SEPARATORS = (";", "|", ",")
 """What may stand between the labels of a cell in place of spaces; then labels may have spaces in them."""
 LABELS = ("label", "labels")
+PLAIN = re.compile(r"[^\s,;|\[\]]+")
+"""A label that stands for itself among others with spaces between them."""
 
 
 def read_table(path: Path, task: Task | None) -> list[Entry]:
@@ -42,6 +46,28 @@ def read_table(path: Path, task: Task | None) -> list[Entry]:
         raise DataError(f"{path}: the labels {exc.doc!r} are no JSON list") from exc
     except RecursionError as exc:
         raise DataError(f"{path}: labels are no JSON list, but lists in lists") from exc
+
+
+def table_file(examples: Sequence[Example]) -> dict[str, bytes]:
+    """Return the file, by its name: ``image,labels``, where labels stand with spaces between them, or as a JSON list.
+
+    The latter where a label could be taken for several, or for a list.
+
+    Raises:
+        DataError: a picture is marked with something else than classes.
+    """
+    marked = next((example for example in examples if not all(isinstance(mark, Tag) for mark in example.marks)), None)
+    if marked:
+        name = marked.picture.name.removeprefix("images/")
+        raise DataError(f"{name}: has boxes or polygons, and a CSV holds classes only")
+    plain = all(PLAIN.fullmatch(mark.label) for example in examples for mark in example.marks)
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(("image", LABELS[1]))
+    for example in examples:
+        labels = [mark.label for mark in example.marks]
+        table.writerow((example.picture.name, " ".join(labels) if plain else json.dumps(labels, ensure_ascii=False)))
+    return {"labels.csv": text.getvalue().encode()}
 
 
 def _names_picture(cell: str) -> bool:

@@ -1,10 +1,11 @@
 """Pascal VOC: an XML file for each picture."""
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
 from xml.etree import ElementTree
 
-from training.dataset.annotations import Box
+from training.dataset.annotations import Box, Example, Outline, Tag
 from training.dataset.entries import Entry, path_of
 from training.errors import DataError
 
@@ -44,7 +45,57 @@ def read_voc(path: Path) -> Entry:
     except (OSError, ElementTree.ParseError, ValueError, OverflowError) as exc:
         raise DataError(f"{path}: cannot be used as a Pascal VOC file ({exc})") from exc
     reference = path_of((root.findtext("filename") or "").strip() or path.stem)
+    whole = path_of((root.findtext("path") or "").strip())
+    if PurePosixPath(whole).name == PurePosixPath(reference).name:  # it tells more, unless the file was renamed
+        reference = whole
     return Entry(reference, boxes, size=(width, height) if width > 0 and height > 0 else None, pixels=True)
+
+
+def voc_files_of(examples: Sequence[Example]) -> dict[str, bytes]:
+    """Return a file for each picture, by its name; the pictures' sizes are known.
+
+    Coordinates are whole pixels, and a box is one pixel wide at least; polygons become the boxes around them.
+
+    Raises:
+        DataError: a picture is marked with a class as a whole.
+    """
+    files: dict[str, bytes] = {}
+    for example in examples:
+        path = PurePosixPath(example.picture.name)
+        name = f"annotations/{PurePosixPath(*path.parts[1:]).with_suffix('.xml')}"
+        if name in files:  # two pictures that differ in their suffix
+            name = f"annotations/{PurePosixPath(*path.parts[1:])}.xml"
+        files[name] = ElementTree.tostring(_written(example), encoding="utf-8", xml_declaration=True)
+    return files
+
+
+def _written(example: Example) -> ElementTree.Element:
+    path, size = PurePosixPath(example.picture.name), example.picture.size or (0, 0)
+    root = ElementTree.Element(ROOT)
+    sides = dict(zip(("width", "height", "depth"), map(str, (*size, 3)), strict=True))
+    _add(root, {"folder": str(path.parent), "filename": path.name, "path": str(path), "size": sides})
+    for mark in example.marks:
+        if isinstance(mark, Tag):
+            raise DataError(
+                f"{path.relative_to(path.parts[0])}: has a class as a whole, and Pascal VOC holds boxes only"
+            )
+        box = mark.box() if isinstance(mark, Outline) else mark
+        frame = {"xmin": round(box.left * size[0]), "ymin": round(box.top * size[1])}
+        frame["xmax"] = max(round(box.right * size[0]), frame["xmin"] + 1)
+        frame["ymax"] = max(round(box.bottom * size[1]), frame["ymin"] + 1)
+        told = {"name": box.label, "difficult": str(int(box.crowd)), "bndbox": {k: str(v) for k, v in frame.items()}}
+        _add(ElementTree.SubElement(root, "object"), told)
+    return root
+
+
+def _add(parent: ElementTree.Element, values: Mapping[str, Any]) -> None:
+    """Add elements with these texts; a mapping is an element with others in it."""
+    for name, value in values.items():
+        child = ElementTree.SubElement(parent, name)
+        if isinstance(value, Mapping):
+            _add(child, value)
+        else:
+            child.text = value
 
 
 def _parsed(path: Path) -> ElementTree.Element:

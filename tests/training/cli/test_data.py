@@ -25,7 +25,7 @@ def pictures(tmp_path: Path) -> Path:
     for number in range(20):
         path = folder / ("can", "milk bottle")[number // 10] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture_bytes(number))
+        path.write_bytes(picture_bytes(number, height=40))
     return folder
 
 
@@ -47,6 +47,7 @@ def test_check_shows_what_would_be_trained_on(pictures: Path) -> None:
         "can 7 2 1",
         "milk bottle 7 2 1",
         "pictures 14 4 2",
+        "wrong labels were not looked for: fewer than 60 pictures in classes of 10 and more",
     ]
 
 
@@ -65,7 +66,7 @@ def test_check_ends_with_1_where_there_are_problems(pictures: Path) -> None:
 
 def test_check_prints_json(pictures: Path) -> None:
     """All that the tables show, problems or not."""
-    (pictures / "can/copy.png").write_bytes(picture_bytes(15))
+    (pictures / "can/copy.png").write_bytes(picture_bytes(15, height=40))
     result = run("data", "check", pictures, "--json", "--seed", "3")
     assert result.exit_code == 1
     told = json.loads(result.stdout)

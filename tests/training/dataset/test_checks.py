@@ -18,7 +18,8 @@ from training.dataset.annotations import (
     Picture,
     Tag,
 )
-from training.dataset.checks import Checked, Finding, check
+from training.dataset.checks import check
+from training.dataset.finding import Checked, Finding
 from training.dataset.inspection import Looked
 
 RING = (0.1, 0.1, 0.9, 0.1, 0.9, 0.9)
@@ -34,10 +35,10 @@ def checked(task: str = MULTICLASS, odd: Sequence[Mark] | None = None, **seen: A
     """Return twenty good pictures of two classes, validated in turn, and one of ``odd`` marks that shows ``seen``."""
     good = GOOD[task]
     marks: list[tuple[Mark, ...]] = [(type(good)(**{**_fields(good), "label": "ab"[n // 10]}),) for n in range(20)]
-    examples = [Example(Picture(f"{n}.png", size=(40, 20)), found) for n, found in enumerate(marks)]
-    looked = [Looked(f"sha{n}", (40, 20), "png") for n in range(20)]
-    examples.append(Example(Picture("odd.png", size=(40, 20)), tuple(odd) if odd is not None else (good,)))
-    looked.append(Looked(**{"sha256": "odd", "size": (40, 20), "format": "png", **seen}))
+    examples = [Example(Picture(f"{n}.png", size=(80, 40)), found) for n, found in enumerate(marks)]
+    looked = [Looked(f"sha{n}", (80, 40), "png") for n in range(20)]
+    examples.append(Example(Picture("odd.png", size=(80, 40)), tuple(odd) if odd is not None else (good,)))
+    looked.append(Looked(**{"sha256": "odd", "size": (80, 40), "format": "png", **seen}))
     return Checked(Dataset(task, "jsonl", tuple(examples)), looked, ["train", "validation"] * 10 + ["train"])  # type: ignore[arg-type]  # a task's name
 
 
@@ -92,7 +93,7 @@ def test_problems(kind: str, where: str, which: Checked) -> None:
         ("odd-spaces", "'a '", checked(odd=[Tag("a ")])),
         ("twins", "'A' and 'a'", checked(odd=[Tag("A")])),
         ("other-suffix", "odd.png: jpg", checked(format="jpg", suffix_fits=False)),
-        ("other-size", "odd.png: 40x20 told, 20x40 is", checked(size=(20, 40))),
+        ("other-size", "odd.png: 80x40 told, 40x80 is", checked(size=(40, 80))),
         ("turned", "odd.png", checked(DETECTION, turned=True)),
     ],
 )

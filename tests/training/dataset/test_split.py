@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from training.dataset.split import hold_out, k_fold
+from training.dataset.split import hold_out, k_fold, k_fold_whole
 from training.errors import DataError
 
 LABELS = ["a"] * 23 + ["b"] * 10 + ["c"] * 7
@@ -52,3 +52,45 @@ def test_too_few_records_are_named() -> None:
         hold_out(["x", "y", "y"], 0.2, seed=0)
     with pytest.raises(DataError, match="at least 2 folds"):
         k_fold(LABELS, 1, seed=0)
+
+
+CONTENTS = [str(position) for position in range(len(LABELS))]
+
+
+def single(labels: list[str]) -> list[tuple[str]]:
+    return [(label,) for label in labels]
+
+
+def test_without_copies_whole_folds_are_plain_ones() -> None:
+    """The figures of earlier cross-validations stay what they were."""
+    whole = k_fold_whole(single(LABELS), CONTENTS, 5, seed=1)
+    for mine, plain in zip(whole, k_fold(LABELS, 5, seed=1), strict=True):
+        assert mine.held_out.tolist() == plain.held_out.tolist()
+        assert mine.training.tolist() == plain.training.tolist()
+
+
+def test_copies_are_held_out_together() -> None:
+    """Also where somebody has labelled them differently."""
+    contents = [str(position // 3) for position in range(len(LABELS))]
+    splits = k_fold_whole(single(LABELS), contents, 2, seed=0)
+    assert sorted(np.concatenate([split.held_out for split in splits])) == list(range(len(LABELS)))
+    for split in splits:
+        assert not {contents[i] for i in split.training} & {contents[i] for i in split.held_out}
+
+
+def test_pictures_of_several_classes_are_dealt_by_their_rarest() -> None:
+    """So a rare class is in every fold, whatever else its pictures show."""
+    labels = [("common",)] * 20 + [("common", "rare")] * 4 + [()] * 3
+    splits = k_fold_whole(labels, [str(number) for number in range(27)], 4, seed=0)
+    assert [sum("rare" in labels[i] for i in split.held_out) for split in splits] == [1, 1, 1, 1]
+    assert {len(split.held_out) for split in splits} <= {6, 7}
+
+
+def test_copies_do_not_count_as_pictures() -> None:
+    """A class needs different pictures; where pictures have several classes, two of each."""
+    with pytest.raises(DataError, match=r"'b' has 1 different picture\(s\), too few for 2 folds"):
+        k_fold_whole(single(["a", "a", "b", "b"]), ["1", "2", "3", "3"], 2, seed=0)
+    with pytest.raises(DataError, match=r"'b' has 1 different picture\(s\), too few to hold some out"):
+        k_fold_whole([("a", "b"), ("a",), ("a",)], ["1", "2", "3"], 3, seed=0)
+    with pytest.raises(DataError, match="at least 2 folds"):
+        k_fold_whole(single(LABELS), CONTENTS, 1, seed=0)
