@@ -53,8 +53,8 @@ class Recipe:
     """Network, hyperparameters, and what AutoML has no name for.
 
     ``drawn`` is how many drawn pictures are trained on beside the given ones (never held out). ``mirrored`` makes the
-    exported graph average its logits over the picture and its mirror image. ``standardised`` makes the network see
-    every picture less its own mean and by its own deviation, in training and in the graph. ``pretrained`` says where
+    exported graph average its logits over the picture and its mirror image. ``standardised`` evens out
+    light and contrast before the network, in training and in the graph. ``pretrained`` says where
     the first weights come from: ``none``, ``auto``, a file, or a repository of the Hugging Face hub.
     """
 

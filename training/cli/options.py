@@ -63,7 +63,7 @@ mirrored_option = click.option(
 standardised_option = click.option(
     "--standardised/--no-standardised",
     default=None,
-    help="See every picture less its own mean and by its own contrast: for light that changes.",
+    help="Even out light and contrast, inside the graph: for light that changes.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 

@@ -29,7 +29,9 @@ class Loss(nn.Module):
         """Return a scalar for logits [N,classes] and labels."""
         if self._task == MULTILABEL:
             smooth = labels * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / 2
-            return binary_cross_entropy_with_logits(logits, smooth, pos_weight=self.weights)
+            # torch's pos_weight would weigh also the little presence that smoothing gives to what is absent
+            weights = None if self.weights is None else 1 + (self.weights - 1) * labels
+            return binary_cross_entropy_with_logits(logits, smooth, weights)
         return cross_entropy(logits, labels, self.weights, label_smoothing=LABEL_SMOOTHING)
 
 

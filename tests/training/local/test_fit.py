@@ -121,12 +121,12 @@ def test_manifest_says_how_it_was_made(fitted: Fitted, records: list[Record]) ->
 
 
 def test_progress_is_reported_step_by_step(fitted: Fitted) -> None:
-    """Every step is heard of; the last one of an epoch carries the held-out accuracy."""
+    """Every step is heard of; the last one of an epoch carries the figures of the pictures held out."""
     _, steps = fitted
     assert [(step.epoch, step.step, step.steps) for step in steps] == [
         (epoch, step, 3) for epoch in (1, 2) for step in (1, 2, 3)
     ]
-    assert [step.held_out_accuracy is not None for step in steps] == [False, False, True] * 2
+    assert [sorted(step.validation) for step in steps] == [[], [], ["accuracy", "log_loss"]] * 2
     assert all(np.isfinite(step.loss) for step in steps)
 
 

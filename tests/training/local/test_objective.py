@@ -60,6 +60,16 @@ def test_rare_labels_weigh_more() -> None:
     assert weights_of(MULTILABEL, labels, 3, 1) == pytest.approx([3**0.5, 3**-0.5, 2])
 
 
+def test_weights_do_not_pull_what_is_absent_towards_presence() -> None:
+    """The loss of an absent class is least where smoothing puts it, however much its presence weighs."""
+    labels, weights = torch.zeros(1, 2), torch.tensor([50.0, 1.0])
+    logits = torch.zeros(1, 2, requires_grad=True)
+    for _ in range(200):
+        (slope,) = torch.autograd.grad(Loss(MULTILABEL, weights)(logits, labels), logits)
+        logits = (logits - 10 * slope).detach().requires_grad_()
+    assert torch.sigmoid(logits).tolist()[0] == pytest.approx([0.05, 0.05], abs=1e-3)
+
+
 def test_class_without_pictures_breaks_nothing() -> None:
     """Its weight is finite, and the loss is a number."""
     weights = class_weights(MULTICLASS, torch.tensor([0, 1, 1]), 4, 2)
