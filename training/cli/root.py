@@ -18,6 +18,7 @@ COMMANDS: Commands = {
     "crossvalidate": ("training.cli.crossvalidate:crossvalidate", "Judge a recipe on pictures it has not seen."),
     "export": ("training.cli.export:export", "Make a bundle of a fit; also in fp16 or int8, if it stays as right."),
     "evaluate": ("training.cli.evaluate:evaluate", "Judge a bundle exactly as the edge runs it."),
+    "mine": ("training.cli.mine:mine", "Find the pictures that a bundle learns most from next."),
     "azure": ("training.cli.azure:azure", "Azure AutoML for Images: data, jobs, bundles, models, endpoints."),
 }
 EXTRAS: Mapping[str, str] = {
