@@ -101,6 +101,7 @@ def make_ready(source: Path, inputs: NDArray[np.float32], folder: Path, *, metho
         ExportError: it cannot be read, or has no layer that can be quantised.
     """
     ready = folder / "ready.onnx"
+    read_graph(source)
     with _told("prepare the graph for quantisation"), redirect_stdout(io.StringIO()):
         quant_pre_process(str(source), str(ready), skip_symbolic_shape=True)
     model = read_graph(ready)
@@ -111,14 +112,15 @@ def make_ready(source: Path, inputs: NDArray[np.float32], folder: Path, *, metho
         raise ExportError(
             f"{source}: has no convolution and no matrix product with weights; there is nothing to quantise"
         )
+    never = _before_layers(model, weighted)
     transformer = any(node.op_type in TRANSFORMER for node in model.graph.node)
     return Quantizable(
         path=ready,
         input=model.graph.input[0].name,
         batches=tuple(_batches(inputs, batch)),
         method=method,
-        weighted=weighted,
-        never=_before_weights(model, weighted),
+        weighted=tuple(name for name in weighted if name not in never),
+        never=never,
         types=WEIGHTED if transformer else (*WEIGHTED, *AROUND),
     )
 
@@ -206,12 +208,16 @@ def _has_weights(node: Any, model: ModelProto) -> bool:
     return node.op_type in WEIGHTED and len(node.input) > 1 and node.input[1] in constants
 
 
-def _before_weights(model: ModelProto, weighted: Collection[str]) -> tuple[str, ...]:
-    """Return the nodes that no layer with weights comes before: what is done to the picture itself stays exact."""
+def _before_layers(model: ModelProto, weighted: Collection[str]) -> tuple[str, ...]:
+    """Return the nodes that come before any layer: what is done to the picture itself stays exact.
+
+    Where there are convolutions they are the first layers; products before them only take means of the picture.
+    """
+    first = {node.name for node in model.graph.node if node.op_type == "Conv"} or set(weighted)
     after: set[str] = set()
     before = []
     for node in model.graph.node:  # in the order of computation, as ONNX demands
-        if node.name in weighted or after.intersection(node.input):
+        if node.name in first or after.intersection(node.input):
             after.update(node.output)
         else:
             before.append(node.name)
