@@ -1,6 +1,7 @@
 """Machines of a Dask cluster as the place of trials. Their folders lie where all machines see them."""
 
 import logging
+import socket
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -142,15 +143,17 @@ def connected(address: str) -> "Iterator[distributed.Client]":
         UsageError: it is no such address.
         WorkplaceError: nobody answers there, within seconds.
     """
-    if not address.startswith(SCHEME) or ":" not in address.removeprefix(SCHEME):
+    host, _, port = address.removeprefix(SCHEME).rpartition(":")
+    if not address.startswith(SCHEME) or not host or not port.isdecimal():
         raise UsageError(f"--on {address}: write it as dask://HOST:PORT, the address of a Dask scheduler")
     for name in ("distributed", "distributed.client", "distributed.core"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # we say what there is to say
     try:
-        client = distributed.Client(f"tcp://{address.removeprefix(SCHEME)}", timeout=CONNECT_S, set_as_default=False)
+        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()  # at once, where Dask tries for seconds
+        client = distributed.Client(f"tcp://{host}:{port}", timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:
-        said = "start one there with: dask scheduler"
-        raise WorkplaceError(f"--on {address}: no Dask scheduler answers there; {said}") from error
+        said = f"no Dask scheduler answers there ({' '.join(str(error).split())})"
+        raise WorkplaceError(f"--on {address}: {said}; start one there with: dask scheduler") from error
     with client:
         yield client
 
@@ -164,25 +167,27 @@ def check_workers(client: "distributed.Client", run: Run, folder: Path) -> Mappi
     mark = uuid.uuid4().hex
     marker = folder / MARKER_FILE
     marker.write_text(mark, encoding="utf-8")
-    seen = [(str(path), path.stat().st_size) for path in _samples(run)]
+    seen = [(str(path), path.stat().st_size) for path in samples(run)]
     with _told("be looked at"):
         threads: Mapping[str, int] = client.nthreads()
         said = client.run(probe, seen, str(marker), mark, on_error="return") if threads else {}
     marker.unlink()
     if not threads:
         raise WorkplaceError("the Dask scheduler has no workers; start some: dask worker HOST:PORT")
-    lacks = [f"{worker} {lack}" for worker, told in said.items() for lack in _lacks(told)]
+    lacks = [f"{worker} {lack}" for worker, told in said.items() for lack in lacks_of(told)]
     if lacks:
         raise WorkplaceError(f"not all workers can run trials: {'; '.join(lacks)}")
     return threads
 
 
-def _samples(run: Run) -> Sequence[Path]:
+def samples(run: Run) -> Sequence[Path]:
+    """Return a few pictures that stand for all: where these are seen, the others are."""
     ends = [records[place] for records in (run.training, run.held_out) if records for place in (0, -1)]
     return list(dict.fromkeys(record.path for record in ends))
 
 
-def _lacks(told: Any) -> list[str]:
+def lacks_of(told: Any) -> list[str]:
+    """Return what keeps a worker from running trials, by what it told of itself."""
     if isinstance(told, Exception):
         return [f"cannot be asked ({type(told).__name__}: {told}); install automl-edge there"]
     mine = versions()
