@@ -1,15 +1,21 @@
 """The figures that a manifest holds, of pictures held out and of a cross-validation, and how the latter get there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge.bundle import Bundle, write_manifest
 from training.answers import Answers
 from training.dataset.records import Record, content_hash
 from training.errors import DataError
-from training.evaluation import Confusion
+from training.image_models import METRICS
 from training.metrics import multilabel_metrics
 from training.recipe import Recipe, recipe_from
+
+FOLDS_FIGURES: Mapping[str, str] = {"accuracy": "fold_accuracies", "iou": "fold_ious"}
+"""What the figures of the folds are called, by the primary metric."""
 
 
 def held_out_figures(answers: Answers) -> dict[str, Any]:
@@ -25,13 +31,23 @@ def held_out_figures(answers: Answers) -> dict[str, Any]:
     }
 
 
-def cross_validation_figures(judged: Confusion, fold_accuracies: Sequence[float]) -> dict[str, Any]:
-    """Return the figures as plain JSON."""
+def cross_validation_figures(answers: Answers, folds: Iterable[NDArray[np.int64]]) -> dict[str, Any]:
+    """Return the figures of all folds' answers as plain JSON; ``folds`` are the rows of each."""
+    metric = METRICS[answers.task]
+    of_folds = [_primary(answers.subset(rows)) for rows in folds]
     return {
-        "folds": len(fold_accuracies),
-        "fold_accuracies": [round(accuracy, 6) for accuracy in fold_accuracies],
-        **judged.as_json(),
+        "folds": len(of_folds),
+        "primary_metric": metric,
+        metric: round(_primary(answers), 6),
+        FOLDS_FIGURES[metric]: [round(value, 6) for value in of_folds],
+        **held_out_figures(answers),
     }
+
+
+def _primary(answers: Answers) -> float:
+    if not answers.multilabel:
+        return float(answers.right.mean())
+    return float(multilabel_metrics(answers.true, answers.probs, answers.selected)["iou"] or 0.0)
 
 
 def recipe_of(bundle: Bundle) -> Recipe:

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from training.errors import DataError  # noqa: E402 - torch may be absent
 from training.local import networks  # noqa: E402 - as above
-from training.local.starting import prepare_network  # noqa: E402 - as above
+from training.local.starting import prepare_network, settled  # noqa: E402 - as above
 from training.recipe import Recipe  # noqa: E402 - as above
 from training.settings import default_settings  # noqa: E402 - as above
 
@@ -44,3 +44,17 @@ def test_weights_that_do_not_fit_end_it(tmp_path: Path) -> None:
     torch.save(networks.build("resnet18", 3).state_dict(), tmp_path / "r.pt")
     with pytest.raises(DataError, match="look like those of --model resnet18"):
         prepare_network(recipe(str(tmp_path / "r.pt")), 3)
+
+
+def test_what_many_fits_begin_with_is_named_for_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights that cannot be had become none, a file stays a file; either way the source is told."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    settled_recipe, source = settled(recipe("auto"))
+    assert settled_recipe.pretrained == "none"
+    assert "HF_HUB_OFFLINE" in source
+    path = tmp_path / "w.pt"
+    torch.save({"fc.bias": torch.zeros(2)}, path)
+    settled_recipe, source = settled(recipe(str(path)))
+    assert settled_recipe.pretrained == str(path)
+    assert source.startswith("w.pt, sha256 ")

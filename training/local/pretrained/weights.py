@@ -34,6 +34,7 @@ class Weights:
     values: Mapping[str, Tensor]
     source: str
     normalisation: Normalisation = IMAGENET
+    is_file: bool = False
 
 
 def read_file(path: Path) -> Weights:
@@ -45,7 +46,7 @@ def read_file(path: Path) -> Weights:
     values = read_values(path)
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return Weights(values, f"{path.name}, sha256 {sha256}")
+    return Weights(values, f"{path.name}, sha256 {sha256}", is_file=True)
 
 
 def read_values(path: Path) -> dict[str, Tensor]:
