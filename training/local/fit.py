@@ -17,6 +17,7 @@ from training.local.accelerator import Accelerator, FitDevice, choose, repeatabl
 from training.local.course import Course
 from training.local.examples import Told
 from training.local.run import RUN_FILE, Epoch, Fitted, Run, read_fitted, read_run, write_run
+from training.local.shortage import told_shortage
 from training.local.train import load_real, trainer_for
 from training.local.trainer import Say, Watch
 from training.local.weights import read_checkpoint
@@ -75,7 +76,7 @@ def fit_run(
     Raises:
         TrainingError: unusable pictures, a folder of another run, a loss that is no number, no memory, a full disk.
     """
-    with _claimed(folder, run):
+    with _claimed(folder, run), told_shortage(f"take a smaller model than {run.recipe.model}"):
         return read_fitted(folder) or _fit(run, folder, choose(device), _Heard(watch, epoch_done, say, reading))
 
 

@@ -119,7 +119,8 @@ class Trainer:
             except (RuntimeError, MemoryError) as error:
                 if not is_shortage(error):
                     raise
-            self._halve(epoch)
+                said = str(error).partition("\n")[0]  # the error itself would hold on to the memory
+            self._halve(epoch, said)
             self.load(began, pieces=self._pieces)
 
     def state(self) -> dict[str, Any]:
@@ -233,7 +234,7 @@ class Trainer:
             self._judged_at_once //= 2
             self._say(f"out of memory: judging {self._judged_at_once} pictures at a time from now on")
 
-    def _halve(self, epoch: int) -> None:
+    def _halve(self, epoch: int, said: str) -> None:
         """Compute half as many pictures at a time from now on; a step stays as large as it was.
 
         Raises:
@@ -244,7 +245,7 @@ class Trainer:
             raise OutOfMemoryError(
                 f"out of memory in epoch {epoch} with a batch of {had} pictures; set a smaller training_crop_size (now "
                 f"{self._settings.training_crop_size}), take a smaller model than {self._recipe.model}, or end what "
-                "else runs"
+                f"else runs (torch says: {said})"
             )
         self._pieces *= 2
         self._optimizer.zero_grad()

@@ -1,16 +1,16 @@
 """The weights of a run: the best ones, as a network again, and all that an unfinished fit goes on from."""
 
-import io
+import os
 import pickle
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import nn
 
-from edge.durable import replace_file, sync_folder
+from edge.durable import sync_folder
 from training.errors import DataError
 from training.local import networks
 from training.local.run import BEST_FILE, CHECKPOINT_FILE, PREVIOUS_FILE, Run
@@ -85,15 +85,43 @@ def _checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
+class _Sink:
+    """A file as torch writes to it; torch turns what the system says into an error of its own, so it is kept here."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.refused: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.refused = error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
 def _write(path: Path, content: Any) -> None:
     """Put a content in place; a disk that is full is left as it was. Raises OSError."""
-    buffer, partial = io.BytesIO(), path.with_name(f".{path.name}.partial")
-    torch.save(content, buffer)  # to a file it would not say what the system said
+    partial = path.with_name(f".{path.name}.partial")
     try:
-        replace_file(path, buffer.getvalue(), partial=partial)
+        with partial.open("wb", buffering=0) as file:
+            _save(content, file)
+            os.fsync(file.fileno())
+        partial.replace(path)
     except OSError:
         partial.unlink(missing_ok=True)
         raise
+
+
+def _save(content: Any, file: IO[bytes]) -> None:
+    sink = _Sink(file)
+    try:
+        torch.save(content, sink)  # type: ignore[arg-type]  # it needs no more of a file than this
+    except (RuntimeError, OSError) as error:
+        raise (sink.refused or error) from error
 
 
 def _read(path: Path) -> Any:
