@@ -1,7 +1,7 @@
 """Runs a bundle over pictures, looks closely at those in question, and tells which a person should look at and why."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +11,7 @@ from edge.bundle import Bundle
 from edge.errors import InputError
 from edge.preprocess.decode import SUFFIXES, decode
 from edge.proof import load_and_prove
-from edge.session import Device
+from edge.session import Device, usable_cores
 from training.answers import Answers, LeftOut
 from training.dataset.locate import Pictures
 from training.dataset.near import Seen, near_groups
@@ -19,7 +19,7 @@ from training.dataset.records import Record, read_bytes
 from training.dataset.sight import sight_of
 from training.errors import DataError
 from training.judge import answer_records
-from training.mining import By, Doubts, Kind, Looks, Mined, considered, doubts_of, mine
+from training.mining import CONSIDERED, MOST_CONSIDERED, By, Doubts, Kind, Looks, Mined, considered, doubts_of, mine
 
 Told = Callable[[str, int, int], object]
 """Hears what is done, how many of how many."""
@@ -31,7 +31,8 @@ class Hard:
     """A picture to look at: what the model says, how sure it is, and why it is here.
 
     ``score`` is the answer's probability, ``label`` what the picture is labelled (empty: not). ``alike`` is how many
-    others look the same and were passed over. ``margin`` and ``entropy`` are those of :class:`training.mining.Doubts`.
+    others look the same and were passed over, of those looked at closely. ``margin`` and ``entropy`` are those of
+    :class:`training.mining.Doubts`.
     """
 
     path: str
@@ -93,23 +94,40 @@ def find_hard(bundle: Bundle, records: Sequence[Record], *, by: By, count: int, 
     if not answers.records:
         first = unreadable[0]
         raise DataError(f"none of {len(records)} pictures can be read; {first.record.path}: {first.reason}")
-    looks = _looks(answers, considered(answers, by, count).tolist(), told)
     doubts = doubts_of(answers)
     chosen = tuple(
-        Chosen(answers.records[one.row], _hard(answers, doubts, one))
-        for one in mine(answers, looks, by=by, count=count)
+        Chosen(answers.records[one.row], _hard(answers, doubts, one)) for one in _mined(answers, by, count, told)
     )
     labelled = any(record.labels for record in answers.records)
     return Found(chosen, len(answers.records), tuple(unreadable), int((~answers.right).sum()) if labelled else None)
 
 
-def _looks(answers: Answers, rows: Sequence[int], told: Told) -> Looks:
-    """Look at these rows' pictures, as they are and not as the model crops them."""
+def _mined(answers: Answers, by: By, count: int, told: Told) -> list[Mined]:
+    """Choose among ever more pictures until enough are found, or all are looked at that it is worth for."""
     seen: dict[int, Seen] = {}
-    with ThreadPoolExecutor(thread_name_prefix="look") as pool:
+    chosen: list[Mined] = []
+    most = CONSIDERED * count
+    while most <= MOST_CONSIDERED * count and len(chosen) < count:
+        rows = [row for row in considered(answers, by, most).tolist() if row not in seen]
+        if not rows:
+            break
+        _look_at(answers, rows, seen, told)
+        chosen = mine(answers, _looks(seen), by=by, count=count)
+        most *= 2
+    return chosen
+
+
+def _look_at(answers: Answers, rows: Sequence[int], seen: dict[int, Seen], told: Told) -> None:
+    """Look at these rows' pictures, as they are and not as the model crops them."""
+    total = len(seen) + len(rows)
+    with ThreadPoolExecutor(usable_cores(), thread_name_prefix="look") as pool:
         for row, one in zip(rows, pool.map(partial(_look, answers), rows), strict=True):
             seen[row] = one
-            told("comparing", len(seen), len(rows))
+            told("comparing", len(seen), total)
+
+
+def _looks(seen: Mapping[int, Seen]) -> Looks:
+    rows = list(seen)
     groups = [tuple(rows[number] for number in group) for group in near_groups(list(seen.values())).groups]
     return Looks({row: one.sight.features for row, one in seen.items() if one.sight.features is not None}, groups)
 

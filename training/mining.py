@@ -18,7 +18,9 @@ Kind = Literal["mistake", "uncertain"]
 By = Literal["uncertain", "confident-mistakes", "both"]
 WAYS: tuple[By, ...] = ("uncertain", "confident-mistakes", "both")
 CONSIDERED = 8
-"""How many pictures are looked at closely for each that is wanted."""
+"""How many pictures are looked at closely for each that is wanted, at first."""
+MOST_CONSIDERED = 128
+"""How many at most: where a camera stood still, most pictures look like one that is taken already."""
 
 Numbers = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -83,14 +85,14 @@ def confidence_of_mistakes(answers: Answers) -> Numbers:
     return np.asarray(np.where(answers.selected != answers.true, said, 0.0).max(axis=1))
 
 
-def considered(answers: Answers, by: By, count: int) -> Rows:
-    """Return the rows that may be chosen, so that only these need be looked at closely: some for each one wanted."""
+def considered(answers: Answers, by: By, most: int) -> Rows:
+    """Return the rows that may be chosen, ``most`` of each kind, so that only these need be looked at closely."""
     rows: list[Rows] = []
     if by != "uncertain":
         wrong = np.flatnonzero(~answers.right)
-        rows.append(wrong[np.argsort(-confidence_of_mistakes(answers)[wrong], kind="stable")][: CONSIDERED * count])
+        rows.append(wrong[np.argsort(-confidence_of_mistakes(answers)[wrong], kind="stable")][:most])
     if by != "confident-mistakes":
-        rows.append(np.argsort(-doubts_of(answers).degree, kind="stable")[: CONSIDERED * count])
+        rows.append(np.argsort(-doubts_of(answers).degree, kind="stable")[:most])
     return np.unique(np.concatenate(rows)).astype(np.int64)
 
 

@@ -71,6 +71,16 @@ def test_the_uncertain_ones_are_told_once_each(bundle: Path, data: Path) -> None
     assert [Path(one["path"]).name for one in found["unreadable"]] == ["broken.png"]
 
 
+def test_where_a_camera_stood_still_other_pictures_are_found_all_the_same(bundle: Path, data: Path) -> None:
+    """A hundred frames of one strip are one picture, and no reason to stop."""
+    for number in range(100):
+        shutil.copy(data / "red/strip.png", data / f"red/frame{number}.png")
+    found = told(run(bundle, data, "--count", 3, "--json"))
+    assert len(found["hard"]) == 3
+    (strip,) = (one for one in found["hard"] if "frame" in one["path"] or "strip" in one["path"])
+    assert strip["alike"] >= 20
+
+
 def test_with_labels_the_confident_mistakes_come_first(bundle: Path, data: Path) -> None:
     """A wrong label among them."""
     found = told(run(bundle, data, "--labelled", "--count", 4, "--json"))
