@@ -38,11 +38,14 @@ def k_fold_whole(labels: Sequence[Sequence[str]], contents: Sequence[str], folds
     Each content is dealt with those of its rarest class. Without copies, and with one label each, it is `k_fold`.
 
     Raises:
-        DataError: fewer than 2 folds; a class with fewer contents than folds, or than 2 where pictures have several.
+        DataError: fewer than 2 folds; fewer contents than folds, in all or, where each picture has one label, of a
+            class; a class with one content.
     """
     groups: dict[str, list[int]] = defaultdict(list)
     for position, content in enumerate(contents):
         groups[content].append(position)
+    if len(groups) < _enough(folds):
+        raise DataError(f"there are {len(groups)} different picture(s), too few for {folds} folds; add pictures")
     shown = [sorted({label for position in group for label in labels[position]}) for group in groups.values()]
     frequency = Counter(label for some in shown for label in some)
     several = any(len(some) != 1 for some in labels)
@@ -52,7 +55,7 @@ def k_fold_whole(labels: Sequence[Sequence[str]], contents: Sequence[str], folds
             raise DataError(f"class {name!r} has {count} different picture(s), too few {need}; add pictures to it")
     rarest = [min(some, key=lambda label: (frequency[label], label), default="") for some in shown]
     fold_of = np.zeros(len(contents), dtype=np.int64)
-    for group, fold in zip(groups.values(), _deal(rarest, _enough(folds), seed), strict=True):
+    for group, fold in zip(groups.values(), _deal(rarest, folds, seed), strict=True):
         fold_of[group] = fold
     return [_split_where(fold_of == fold) for fold in range(folds)]
 

@@ -22,7 +22,7 @@ from training.answers import Answers, flags_of
 from training.dataset.labelled import Labelled
 from training.dataset.records import content_of
 from training.dataset.split import Split, k_fold_whole
-from training.errors import OutOfMemoryError
+from training.errors import DataError, OutOfMemoryError
 from training.local import networks
 from training.local.accelerator import repeatable
 from training.local.train import load_real, train
@@ -78,8 +78,10 @@ def cross_validate(
     Pictures that are copies of each other are held out together. Where one fold fails, the others end with their epoch.
 
     Raises:
-        TrainingError: too few pictures of a class, an unreadable picture, weights that do not fit, no memory.
+        TrainingError: too few classes, or pictures of one, an unreadable picture, weights that do not fit, no memory.
     """
+    if len(data.classes) < 2:
+        raise DataError("there are less than two classes; a classifier needs two to tell apart")
     contents = [content_of(record) for record in data.records]
     labels = [record.labels for record in data.records]
     splits = k_fold_whole(labels, contents, folds, recipe.settings.random_seed)

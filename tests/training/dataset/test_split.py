@@ -92,5 +92,7 @@ def test_copies_do_not_count_as_pictures() -> None:
         k_fold_whole(single(["a", "a", "b", "b"]), ["1", "2", "3", "3"], 2, seed=0)
     with pytest.raises(DataError, match=r"'b' has 1 different picture\(s\), too few to hold some out"):
         k_fold_whole([("a", "b"), ("a",), ("a",)], ["1", "2", "3"], 3, seed=0)
+    with pytest.raises(DataError, match=r"3 different picture\(s\), too few for 4 folds"):
+        k_fold_whole([("a", "b"), ("a", "b"), ("a",)], ["1", "2", "3"], 4, seed=0)
     with pytest.raises(DataError, match="at least 2 folds"):
         k_fold_whole(single(LABELS), CONTENTS, 1, seed=0)

@@ -53,11 +53,16 @@ class Standardised(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits [N,classes] of x [N,3,H,W]."""
+        with torch.autocast(x.device.type, enabled=False):  # half precision would round away what little contrast is
+            seen = self._evened(x)
+        return cast(Tensor, self.network(seen))
+
+    def _evened(self, x: Tensor) -> Tensor:
         v = x * self.scale + self.offset
         down, across = (_averaging(int(side), v) for side in v.shape[2:])
         centred = v - down @ v.mean(1, keepdim=True) @ across.T
         deviation = (down @ (centred * centred).mean(1, keepdim=True) @ across.T).sqrt()
-        return cast(Tensor, self.network(centred / (deviation + STANDARD_FLOOR)))
+        return centred / (deviation + STANDARD_FLOOR)
 
 
 def _averaging(side: int, like: Tensor) -> Tensor:

@@ -65,6 +65,15 @@ def test_an_even_picture_becomes_nothing() -> None:
     assert networks.Standardised(torch.nn.Identity())(normalised(even)).abs().max() < 1e-3
 
 
+def test_half_precision_is_for_the_network_alone() -> None:
+    """Where a GPU computes in 16 bits, a picture is still evened out in 32."""
+    standardised = networks.Standardised(torch.nn.Identity())
+    pale = normalised(0.5 + 0.02 * random_pictures(2))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        halved = standardised(pale)
+    assert torch.equal(halved, standardised(pale))
+
+
 def test_standardising_is_no_weight() -> None:
     """Nothing of it is stored or learnt, and it follows the network to another type of number."""
     wrapped = networks.Standardised(networks.build("mobilenetv2", 3))
