@@ -60,6 +60,14 @@ _SHARE = click.FloatRange(0, 1, max_open=True)
     show_default=True,
     help="Of each class, kept aside to judge the chosen one by, once; 0 keeps none.",
 )
+@click.option(
+    "--pretrained",
+    multiple=True,
+    default=("auto",),
+    show_default=True,
+    metavar="WEIGHTS",
+    help="First weights: auto (the hub's, where it answers), none, or NETWORK=WEIGHTS as fit takes them; repeatable.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Deals the pictures.")
 @click.option("--threads", type=click.IntRange(1), help="Threads to train on.  [default: what is quickest here]")
 @click.option(
@@ -88,6 +96,7 @@ def auto(
     output = output or Path("models") / name / version
     labelled = read_labelled(data, wishes)
     from training.local.auto.finish import Target  # noqa: PLC0415 - torch takes seconds; what is mistyped is told first
+    from training.local.auto.first_weights import wanted_weights  # noqa: PLC0415 - as above
     from training.local.auto.mode import Wish, automode  # noqa: PLC0415 - as above
     from training.local.bundling import Export  # noqa: PLC0415 - as above
 
@@ -97,6 +106,7 @@ def auto(
         threads=given["threads"],
         device=given["device"],
         began=began,
+        pretrained=wanted_weights(given["pretrained"]),
     )
     target = Target(folder=folder, export=Export(name=name, version=version), output=output)
     with bars() as shown, _asked(shown) as asked:

@@ -82,7 +82,7 @@ def _exported(
             passed_over.append(f"trial {trial.number}, {trial.candidate}: {exc}")
         else:
             return trial, bundle, tuple(passed_over)
-    raise ExportError(f"no network became a bundle; {passed_over[0]}")
+    raise ExportError(f"no network became a bundle, give a larger --budget; {passed_over[0]}")
 
 
 def _made_before(search: Search, target: Target) -> Bundle | None:

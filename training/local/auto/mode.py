@@ -2,9 +2,9 @@
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from time import monotonic
 
@@ -17,12 +17,15 @@ from training.local.accelerator import FitDevice
 from training.local.auto.budget import duration
 from training.local.auto.facts import Parts, facts_of, part
 from training.local.auto.finish import Target, check_output, finish
+from training.local.auto.first_weights import at_hand
 from training.local.auto.portfolio import portfolio
 from training.local.auto.running import Means, Runner, Shown, Stopwatch
 from training.local.auto.search import SEARCH_FILE, TRIALS_FOLDER, Request, Search, read_search, write_search
 from training.local.auto.story import write_story
 from training.local.auto.trials import LocalTrials
 
+ASKING_SHARE = 0.1
+"""Of the budget, after which no more weights are asked for."""
 MEASURING_SHARE = 0.03
 """Of the budget, how long a candidate may be measured at most, or so."""
 
@@ -31,12 +34,13 @@ MEASURING_SHARE = 0.03
 class Wish:
     """What somebody asks of AutoMode. ``began`` is when, by the monotonic clock; the budget is in seconds.
 
-    ``threads``: None takes what is quickest here.
+    ``threads``: None takes what is quickest here. ``pretrained``: where weights are looked for, by network.
     """
 
     budget: int
     shares: Shares
     threads: int | None
+    pretrained: Mapping[str, str] = field(default_factory=dict)
     device: FitDevice
     began: float
 
@@ -59,17 +63,20 @@ def automode(
 
 def _automode(data: Labelled, wish: Wish, target: Target, shown: Shown, asked: Callable[[], bool]) -> Search:
     before = read_search(target.folder)
-    parts = part(data, wish.shares)
     request = _request(data, wish)
     if before is not None:
         before = _gone_on(before, request, target.folder)
         if before.outcome:
             return before
     check_output(before, target)
+    parts = part(data, wish.shares)
     watch = Stopwatch(monotonic, (before.spent if before else 0.0) + monotonic() - wish.began)
-    search = before or Search(request=request, facts=facts_of(parts))
     if before:
+        search = before
         shown.say(f"going on after {duration(before.spent)}")
+    else:
+        weights = at_hand(wish.pretrained, shown.say, lambda: watch.spent() < ASKING_SHARE * wish.budget)
+        search = Search(request=request, facts=facts_of(parts), pretrained=weights)
     trials = _trials(parts, search.request, target.folder, shown)
     if not search.request.threads:
         search = replace(search, request=_with_threads(search, trials, shown))
@@ -93,7 +100,7 @@ def _searched(
         asked=asked,
         faults=(DivergenceError, OutOfMemoryError),
     )
-    candidates = portfolio(search.facts, seed=search.request.seed)
+    candidates = portfolio(search.facts, seed=search.request.seed, pretrained=search.pretrained)
     try:
         return Runner(search, candidates, means).run()
     except BudgetError:

@@ -15,7 +15,7 @@ from statistics import median
 from training.local.auto.portfolio import Candidate, variations, with_epochs
 from training.local.auto.search import Search, Speed, Stage, Trial
 from training.local.auto.verdict import ranked
-from training.recipe import Recipe
+from training.recipe import NO_WEIGHTS, Recipe
 
 MARGIN = 0.93
 """A fit may be planned for this much of the time left: no machine is even."""
@@ -27,8 +27,10 @@ WORTHWHILE = 0.5
 """Later fits over less than this much of a whole one's epochs would only lose."""
 FEWEST_TO_HALVE = 3
 MOST_REPLANS = 2
-FEWEST_TO_REPLAN = 8
+FEWEST_TO_REPLAN = 12
 """A fit over fewer epochs is not begun anew: what is done of it is too much to lose."""
+REPLANNED_AFTER = (2, 3)
+"""Epochs after which it is looked whether a fit is as fast as was measured."""
 TOO_SLOW = 1.15
 """A fit that would take so many times the time left is begun anew over fewer epochs."""
 
@@ -76,9 +78,12 @@ def decide(search: Search, portfolio: Sequence[Candidate], left: float) -> Actio
 
 
 def is_too_slow(search: Search, trial: Trial, epoch_seconds: float, left: float) -> bool:
-    """Tell after an epoch whether a fit should be begun anew over fewer; only early on, and not again and again."""
+    """Tell after an epoch whether a fit should be begun anew over fewer; only early on, and not again and again.
+
+    ``epoch_seconds`` is what the quickest of its epochs took: a single slow one proves nothing.
+    """
     begun_anew = sum(known.candidate == trial.candidate and known.how == "slow" for known in search.trials)
-    if trial.epochs > 2 or trial.planned < FEWEST_TO_REPLAN or begun_anew >= MOST_REPLANS:
+    if trial.epochs not in REPLANNED_AFTER or trial.planned < FEWEST_TO_REPLAN or begun_anew >= MOST_REPLANS:
         return False
     return (trial.planned - trial.epochs) * epoch_seconds > TOO_SLOW * left
 
@@ -99,17 +104,29 @@ def _first(search: Search, candidates: Sequence[Candidate], left: float) -> Acti
     """Begin the best recipe that comes far enough, else the fastest."""
     if not candidates:
         return Stop("none of the fits succeeded")
-    best = candidates[0]
-    faster = sorted((one for one in candidates if one.cost < FASTER * best.cost), key=lambda one: -one.cost)
-    for candidate in (order := [best, *faster]):
+    for candidate in (order := _ever_faster(candidates)):
         speed = speed_of(search, candidate)
         pace = speed or _guess(search, candidate)
-        comes_far = pace is None or _fitting(pace, candidate, left) >= max(1, SHORT * candidate.epochs)
+        comes_far = pace is None or _fitting(pace, candidate, left) >= max(1, _enough(candidate) * candidate.epochs)
         if speed is None and (comes_far or candidate is order[-1]):
             return Measure(candidate)
         if speed and comes_far:
             return _fit(candidate, "whole", speed, left)
     return _fastest(search, candidates, left)
+
+
+def _ever_faster(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the first candidate and, in their order, those much faster than all before them."""
+    order = [candidates[0]]
+    for candidate in candidates[1:]:
+        if candidate.cost < FASTER * order[-1].cost:
+            order.append(candidate)
+    return order
+
+
+def _enough(candidate: Candidate) -> float:
+    """Return which share of a whole fit's epochs is worth being the first: there is something else before it."""
+    return SHORT if candidate.recipe.pretrained == NO_WEIGHTS else WORTHWHILE
 
 
 def _fastest(search: Search, candidates: Sequence[Candidate], left: float) -> Fit | TooLittle:

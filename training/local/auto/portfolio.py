@@ -15,6 +15,8 @@ from training.recipe import NO_WEIGHTS, PRESETS, Recipe
 from training.settings import default_settings
 
 SCRATCH = PRESETS["scratch"]
+TUNED: Mapping[str, float] = {"resnet50": 3e-4, "mobilenetv2": 1e-3, "resnet18": 3e-4, "vits16r224": 1e-4}
+"""What is fine-tuned where there are weights for it, best first, and its learning rate."""
 STEP_PX = 32
 """Networks halve a picture five times: sides are multiples of this."""
 BASE_PX, BASE_BATCH, BASE_RATE = 96, 32, 3e-3
@@ -22,7 +24,7 @@ BASE_PX, BASE_BATCH, BASE_RATE = 96, 32, 3e-3
 FULL_STEPS, TUNING_STEPS = 2100, 800
 """Steps of a whole fit: from scratch, as 56 epochs of 1,200 pictures; from weights that were trained before."""
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 120
-CHECKPOINT_S = 10.0
+CHECKPOINT_S = 5.0
 """About how much of a fit is lost by a kill, at most."""
 FEW_PICTURES = 50
 """Below so many pictures of a class, large networks only learn them by heart."""
@@ -96,10 +98,9 @@ class _Maker:
 
     def tuned(self, pretrained: Mapping[str, str]) -> Iterator[Candidate]:
         """Yield what begins with weights that were trained before."""
-        rates = {"mobilenetv2": 1e-3, "resnet18": 3e-4, "resnet34": 3e-4, "resnet50": 3e-4, "vits16r224": 1e-4}
-        for model, rate in rates.items():
+        for model, rate in TUNED.items():
             if model in pretrained:
-                yield self.candidate(model, 224, f"weights for {model} are at hand", rate, pretrained[model])
+                yield self.candidate(model, 224, "begins with what others have learnt", rate, pretrained[model])
 
     def scratch(self) -> Iterator[Candidate]:
         """Yield what begins from nothing."""

@@ -5,6 +5,7 @@ Knows neither torch nor the disk: trials are fitted behind a port, and the clock
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Any, Protocol
 
 from training.errors import BudgetError, DivergenceError, TrainingError
@@ -223,9 +224,10 @@ class _Fitting:
         self._begun = means.watch.spent() - trial.seconds
         self._how: How = "ended"
         self._told: float | None = None
+        self._took: list[float] = []
 
     def going(self, share: float) -> bool:
-        """Tell whether to go on, at every step."""
+        """Tell whether to go on, at every step; where not every epoch is written down, one is ended first."""
         self._means.shown.progress(self._trial, share, self._means.watch.spent())
         self._note()
         self._runner.beat()
@@ -233,7 +235,7 @@ class _Fitting:
             self._how = "asked"
         elif self._runner.must_end():
             self._how = "time"
-        return self._how == "ended"
+        return self._how == "ended" or self._trial.recipe.settings.checkpoint_frequency > 1
 
     def epoch_done(self, epoch: Epoch) -> bool:
         """Note an epoch, and tell whether to go on."""
@@ -244,11 +246,12 @@ class _Fitting:
         now, before = self._means.watch.spent(), self._told
         seconds = epoch.seconds if before is None else max(epoch.seconds, now - before)  # with what is written down
         self._told = now
-        pace = seconds / measured.epoch if measured else 0.0
+        self._took.append(seconds)
+        pace = median(self._took) / measured.epoch if measured else 0.0
         self._trial = replace(self._trial, epochs=epoch.epoch, pace=round(pace, 3), **changes)
         self._note()
         self._runner.beat()
-        if is_too_slow(self._runner.search, self._trial, seconds, self._runner.left):
+        if self._how == "ended" and is_too_slow(self._runner.search, self._trial, min(self._took), self._runner.left):
             self._how = "slow"
         return self._how == "ended"
 
@@ -259,6 +262,8 @@ class _Fitting:
         if fitted is None:
             return known
         best = fitted.best
+        if fitted.epochs[-1].epoch == known.planned:
+            known = replace(known, how="ended")
         return replace(known, epochs=fitted.epochs[-1].epoch, best=best.epoch, validation=dict(best.validation))
 
     @property

@@ -118,13 +118,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """All of it. ``spent`` seconds of the budget are used; ``stopped`` says why no more is tried, empty: it goes on."""
+    """All of it. ``spent`` seconds of the budget are used; ``stopped`` says why no more is tried, empty: it goes on.
+
+    ``pretrained`` says, by network, where weights for it are; ``unusable``, by candidate, why it is not tried.
+    """
 
     request: Request
     facts: Facts
     spent: float = 0.0
     speeds: Mapping[str, Speed] = field(default_factory=dict)
     unusable: Mapping[str, str] = field(default_factory=dict)
+    pretrained: Mapping[str, str] = field(default_factory=dict)
     trials: tuple[Trial, ...] = ()
     stopped: str = ""
     outcome: Outcome | None = None

@@ -1,6 +1,6 @@
 """The trials of AutoMode for real: each a run of the trainer in a folder of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -84,8 +84,7 @@ class LocalTrials:
             some = replace(run, training=_spread(run.training, 3 * recipe.settings.training_batch_size), held_out=())
             timed = self._timed_epoch(some, most_s=self._measuring_s / 3)
             steps[threads] = min(after - before for before, after in pairwise(timed.times))
-        quickest = min(steps, key=lambda threads: steps[threads])
-        self._threads = quickest if steps[quickest] < BETTER * steps[self._threads] else self._threads
+        self._threads = quickest_threads(steps)
         self._prepared = None
         return self._threads
 
@@ -150,6 +149,12 @@ class LocalTrials:
             with suppress(EndedError):
                 trainer.run_epoch(1, watch)
         return _Timed(reading, times[0] - began - reading, times)
+
+
+def quickest_threads(steps: Mapping[int, float]) -> int:
+    """Return on how many threads a step is quickest, of the seconds that it took on some numbers of them."""
+    most, quickest = max(steps), min(steps, key=lambda threads: (steps[threads], -threads))
+    return quickest if steps[quickest] < BETTER * steps[most] else most
 
 
 @dataclass(frozen=True, slots=True)

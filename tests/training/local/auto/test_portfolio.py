@@ -83,4 +83,4 @@ def test_a_short_schedule_ends_at_zero_too() -> None:
     """Of a single epoch nothing is spent on warming up; short epochs are not all written down."""
     settings = with_epochs(portfolio(facts(), seed=0)[0].recipe, 1, epoch_seconds=0.5).settings
     assert (settings.number_of_epochs, settings.warmup_cosine_lr_warmup_epochs) == (1, 0)
-    assert settings.checkpoint_frequency == 20
+    assert settings.checkpoint_frequency == 10

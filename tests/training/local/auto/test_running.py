@@ -8,6 +8,7 @@ import pytest
 from tests.training.local.auto.simulated import Clock, SimulatedTrials, Simulation, facts, search, simulation
 from training.errors import BudgetError, DataError, DivergenceError, TrainingError
 from training.local.auto.budget import finishing, parse_budget
+from training.local.auto.portfolio import portfolio
 from training.local.auto.search import Search
 from training.recipe import Recipe
 
@@ -33,8 +34,6 @@ def test_it_always_ends_in_time_with_a_network(budget: int, busy: float, trainin
 
 
 def run_smallest(run: Simulation) -> Recipe:
-    from training.local.auto.portfolio import portfolio
-
     return min(portfolio(run.begun.facts, seed=0), key=lambda one: one.cost).recipe
 
 
@@ -63,6 +62,16 @@ def test_with_hours_it_halves() -> None:
     assert any("-lr" in name or "-long" in name for name in after)
 
 
+def test_weights_at_hand_are_tuned_first_where_there_is_time() -> None:
+    """In hours the best network; in less a smaller one; in minutes the recipe that needs no weights."""
+    tuned = {"resnet50": "a.pth", "mobilenetv2": "b.pth"}
+    firsts = []
+    for budget in (10 * 3600, 1800, 300):
+        run = simulation(budget)
+        firsts.append(run.run(portfolio(run.begun.facts, seed=0, pretrained=tuned)).trials[0].candidate)
+    assert firsts == ["resnet50-224-tuned", "mobilenetv2-224-tuned", "mobilenetv2-96"]
+
+
 def test_a_slow_machine_gets_what_it_can_do() -> None:
     """Where the known recipe does not come far, a smaller side does."""
     found = simulation(60).run()
@@ -88,7 +97,7 @@ def test_no_epoch_fits_and_the_least_is_named() -> None:
 
 def test_nothing_wrong_any_more_is_the_end() -> None:
     """Where the best one answers every validation picture rightly, they tell no two apart."""
-    found = simulation(36_000, formula=lambda recipe, epoch: 1.0).run()
+    found = simulation(36_000, formula=lambda *_: 1.0).run()
     assert len(found.trials) == 1
     assert "no validation picture is answered wrongly" in found.stopped
 
@@ -110,7 +119,7 @@ def test_nothing_succeeds_and_the_reason_is_told() -> None:
         f"resnet{depth}-{side}": DivergenceError("nan") for depth in (18, 34, 50) for side in (96, 128)
     }
     run.trials.faults |= {f"mobilenetv2-{rest}": DivergenceError("nan") for rest in (128, 160, 224, "96-standardised")}
-    with pytest.raises(TrainingError, match="nothing could be fitted.*nan"):
+    with pytest.raises(TrainingError, match=r"nothing could be fitted.*nan"):
         run.run()
 
 
