@@ -72,6 +72,7 @@ class Collection:
             "split": {part: self.checked.parts.count(part) for part in PARTS},
             "classes": {label: {part: by_part[part] for part in PARTS} for label, by_part in counted.items()},
             "findings": [finding.as_json() for finding in self.findings],
+            **({"suspects_not_searched": silent} if (silent := self.checked.suspects.silent) else {}),
         }
 
 

@@ -48,8 +48,8 @@ def features_of(pixels: Grey) -> NDArray[np.float16]:
     """
     square = _resized(pixels, FEATURE_SIDE)
     colours = square.reshape(FEATURE_SIDE, FEATURE_SIDE, -1)
-    channels = [colours[..., min(channel, colours.shape[2] - 1)] for channel in range(3)]  # grey is all three
-    parts = [np.asarray(np.histogram(values, BINS, (0, 256))[0] / values.size, np.float32) for values in channels]
+    shares = [_shares(colours[..., channel]) for channel in range(colours.shape[2])]
+    parts = shares if len(shares) == 3 else shares * 3  # grey is all three
     level = (colours.mean(axis=2) / 255).astype(np.float32)
     for octave in range(OCTAVES):
         cells = CELLS if octave == 1 else 1
@@ -61,6 +61,11 @@ def features_of(pixels: Grey) -> NDArray[np.float16]:
 
 def _resized(pixels: NDArray[Some], side: int) -> NDArray[Some]:
     return np.asarray(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA), pixels.dtype)
+
+
+def _shares(values: Grey) -> Floats:
+    """Return how much of a picture is of each eighth of the brightness."""
+    return (np.bincount(values.ravel() // (256 // BINS), minlength=BINS) / values.size).astype(np.float32)
 
 
 def _detail(level: Floats) -> Floats:

@@ -97,7 +97,7 @@ def rounded(mark: Mark) -> Mark:
 
 
 @pytest.mark.parametrize("target", ["jsonl", "jsonl-early", "csv", "coco"])
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(marks=collections(tags, 1, 1))
 def test_one_class_a_picture(target: Target, marks: list[tuple[Mark, ...]]) -> None:
     """Whatever the class is called: with spaces, commas, quotes, slashes, letters of other alphabets."""
@@ -106,7 +106,7 @@ def test_one_class_a_picture(target: Target, marks: list[tuple[Mark, ...]]) -> N
 
 
 @pytest.mark.parametrize("target", ["jsonl", "jsonl-early", "csv", "coco"])
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(marks=collections(tags, 0, 3))
 def test_several_classes_a_picture(target: Target, marks: list[tuple[Mark, ...]]) -> None:
     """Or none."""
@@ -115,7 +115,7 @@ def test_several_classes_a_picture(target: Target, marks: list[tuple[Mark, ...]]
 
 
 @pytest.mark.parametrize("target", ["jsonl", "jsonl-early", "coco", "voc", "yolo"])
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(marks=collections(boxes(), 1, 3))
 def test_boxes(target: Target, marks: list[tuple[Mark, ...]]) -> None:
     """To the pixel in Pascal VOC, where crowds are called difficult; YOLO knows no crowds."""
@@ -127,7 +127,7 @@ def test_boxes(target: Target, marks: list[tuple[Mark, ...]]) -> None:
 
 
 @pytest.mark.parametrize("target", ["jsonl", "jsonl-early", "coco", "yolo"])
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(marks=collections(outlines(), 1, 2))
 def test_polygons(target: Target, marks: list[tuple[Mark, ...]]) -> None:
     """YOLO makes a thing of each ring."""
@@ -139,7 +139,7 @@ def test_polygons(target: Target, marks: list[tuple[Mark, ...]]) -> None:
         assert_same(read, marks)
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(marks=collections(tags.filter(lambda tag: "/" not in tag.label), 1, 1))
 def test_class_folders(marks: list[tuple[Mark, ...]]) -> None:
     """Pictures of one name stay apart, even in one class."""
