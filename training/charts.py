@@ -93,19 +93,21 @@ def threshold_svg(choice: Choice) -> str:
 
 
 def pareto_svg(contenders: Sequence[Contender]) -> str:
-    """Return accuracy over latency with the Pareto front; bars reach where the accuracy may really be (95 %)."""
+    """Return accuracy over latency with the Pareto front; each bundle is its number, from 1 on.
+
+    Bars reach where the accuracy may really be (95 %).
+    """
 
     def draw(figure: "Figure") -> None:
         axes = figure.subplots()
         on_front = front(contenders)
-        for one, best in zip(contenders, on_front, strict=True):
+        for number, (one, best) in enumerate(zip(contenders, on_front, strict=True), 1):
             low, high = one.as_json()["interval"]
             reach = [[max(0.0, one.accuracy - low)], [max(0.0, high - one.accuracy)]]
             colour = GOOD if best else BAR
             axes.errorbar([one.latency.p50_ms], [one.accuracy], reach, fmt="o", color=colour, markersize=5, capsize=2)
-            axes.annotate(
-                one.name, (one.latency.p50_ms, one.accuracy), xytext=(6, 5), textcoords="offset points", fontsize=8
-            )
+            place = (one.latency.p50_ms, one.accuracy)
+            axes.annotate(str(number), place, xytext=(6, 5), textcoords="offset points", fontweight="bold")
         best_ones = sorted(
             (one.latency.p50_ms, one.accuracy) for one, best in zip(contenders, on_front, strict=True) if best
         )

@@ -15,7 +15,7 @@ from training.answers import Answers
 from training.intervals import paired_chance, share_interval
 
 WARM_UPS = 3
-ROUNDS = 40
+ROUNDS = 100
 LEAST_ROUNDS = 10
 LONGEST_S = 20.0
 """Past this, no more than the least number of rounds is run."""

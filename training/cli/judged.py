@@ -34,7 +34,8 @@ def print_judgement(judgement: Judgement) -> None:
 
 def _table(*columns: str) -> Table:
     """Return a table whose first column is text and all others are numbers."""
-    table = Table(columns[0], box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column(columns[0], overflow="fold")
     for column in columns[1:]:
         table.add_column(column, justify="right", no_wrap=True)
     return table

@@ -154,7 +154,10 @@ def _tile(answers: Answers, one: Shown) -> Tile:
 def _speed(judgement: Judgement) -> dict[str, Any]:
     several = judgement.contenders
     if len(several) > 1:
-        rows = [_contender(one, best=best) for one, best in zip(several, front(several), strict=True)]
+        rows = [
+            _contender(number, one, best=best)
+            for number, (one, best) in enumerate(zip(several, front(several), strict=True), 1)
+        ]
         return {"pareto": _safe(pareto_svg(several)), "contenders": rows, "alone": ""}
     spent = judgement.latency
     text = (
@@ -164,11 +167,11 @@ def _speed(judgement: Judgement) -> dict[str, Any]:
     return {"pareto": None, "contenders": [], "alone": text}
 
 
-def _contender(one: Contender, *, best: bool) -> dict[str, Any]:
+def _contender(number: int, one: Contender, *, best: bool) -> dict[str, Any]:
     pair = one.paired
     against = ("", "", "") if pair is None else (str(pair.better), str(pair.worse), f"{pair.chance:.2g}")
     speed = (f"{one.latency.p50_ms:.2f}", f"{one.latency.p90_ms:.2f}", f"{one.size / MEGABYTE:.2f}")
-    return {"name": one.name, "cells": ("yes" if best else "", f"{one.accuracy:.4f}", *speed, *against)}
+    return {"name": f"{number} {one.name}", "cells": ("yes" if best else "", f"{one.accuracy:.4f}", *speed, *against)}
 
 
 def _circumstances(judgement: Judgement) -> list[tuple[str, str]]:
