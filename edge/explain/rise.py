@@ -15,8 +15,10 @@ from edge.predictor import TensorF32
 
 CELLS = 7
 """Cells a side of a mask, as in the paper."""
+CORNERS = CELLS + 2
+"""Between them lie the cells, and one more that the shift may bring in."""
 SEEN = 0.5
-"""How likely a cell is seen, as in the paper."""
+"""How likely a corner is seen, as in the paper."""
 
 
 def rise(tensor: TensorF32, scores: Scores, *, runs: int, seed: int = 0) -> Explanation:
@@ -44,16 +46,16 @@ def _difference(shown: NDArray[np.float64], hidden: NDArray[np.float64]) -> NDAr
 
 
 def smooth_masks(side: int, count: int, seed: int) -> Iterator[Mask]:
-    """Yield ``count`` masks [side, side]: a random grid of seen and hidden cells, enlarged bilinearly and shifted."""
+    """Yield ``count`` masks [side, side]: a random grid of seen and hidden corners, enlarged bilinearly and shifted."""
     rng = np.random.default_rng(seed)
     cell = -(-side // CELLS)
     for _ in range(count):
-        grid = (rng.random((CELLS + 1, CELLS + 1)) < SEEN).astype(np.float32)
+        grid = (rng.random((CORNERS, CORNERS)) < SEEN).astype(np.float32)
         down, across = (_shares(side, cell, int(shift)) for shift in rng.integers(0, cell, 2))
         yield np.asarray(down @ grid @ across.T, np.float32)
 
 
 def _shares(side: int, cell: int, shift: int) -> NDArray[np.float32]:
-    """Return how much of each cell a pixel takes [side, cells]: bilinear, all pixels moved on by ``shift``."""
+    """Return how much of each corner a pixel takes [side, corners]: bilinear, all pixels moved on by ``shift``."""
     place = (np.arange(side) + shift) / cell
-    return np.asarray(np.maximum(0, 1 - np.abs(place[:, np.newaxis] - np.arange(CELLS + 1))), np.float32)
+    return np.asarray(np.maximum(0, 1 - np.abs(place[:, np.newaxis] - np.arange(CORNERS))), np.float32)

@@ -149,12 +149,13 @@ def _warn(found: Found) -> None:
     mistakes = "" if found.mistakes is None else f" of {found.mistakes} mistakes"
     parts = [f"{kinds['mistake']}{mistakes}"] if kinds["mistake"] or found.mistakes is not None else []
     parts += [f"{kinds['uncertain']} uncertain"] if kinds["uncertain"] else []
-    click.echo(f"{found.pictures} pictures: {', '.join(parts) or 'none to look at'}", err=True)
+    pictures = "1 picture" if found.pictures == 1 else f"{found.pictures} pictures"
+    click.echo(f"{pictures}: {', '.join(parts) or 'none to look at'}", err=True)
     if found.unreadable:
         named = "; ".join(f"{one.record.path}: {one.reason}" for one in found.unreadable[:MOST_NAMED])
         more = f"; and {len(found.unreadable) - MOST_NAMED} more" if len(found.unreadable) > MOST_NAMED else ""
-        pictures = "1 picture" if len(found.unreadable) == 1 else f"{len(found.unreadable)} pictures"
-        click.echo(f"warning: {pictures} cannot be read: {named}{more}", err=True)
+        unreadable = "1 picture" if len(found.unreadable) == 1 else f"{len(found.unreadable)} pictures"
+        click.echo(f"warning: {unreadable} cannot be read: {named}{more}", err=True)
 
 
 def _write_sheet(sheet: Path, bundle: Bundle, found: Found) -> None:

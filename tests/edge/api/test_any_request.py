@@ -16,6 +16,7 @@ from edge.results import Failure
 
 KEYS = (
     st.sampled_from(["images", "image", "input_data", "columns", "data", "image_base64", "model_explainability"])
+    | st.sampled_from(["xai_parameters", "xai_algorithm", "n_steps", "visualizations", "attributions"])
     | st.text()
 )
 VALUES = st.recursive(
@@ -25,7 +26,8 @@ VALUES = st.recursive(
     | st.floats()
     | st.text()
     | st.just("eA==")
-    | st.just('{"image_base64": 1}'),
+    | st.just('{"image_base64": 1}')
+    | st.just('{"image_base64": "eA==", "model_explainability": true, "xai_parameters": {"n_steps": "2"}}'),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
 )
 TYPES = st.sampled_from(
