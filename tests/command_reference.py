@@ -1,4 +1,4 @@
-"""Writes ``automl-train data`` and ``azure`` into docs/reference/commands.md: ``python -m tests.command_reference``."""
+"""Writes ``automl-train data``, ``sweep`` and ``azure`` into docs/reference/commands.md: ``python -m tests.command_reference``."""
 
 import re
 import textwrap
@@ -9,6 +9,7 @@ import click
 
 from training.cli.azure import azure
 from training.cli.data import data
+from training.cli.sweep import sweep
 
 PAGE = Path(__file__).parents[1] / "docs/reference/commands.md"
 BEGIN, END = "<!-- automl-train: written by tests/command_reference.py -->", "<!-- end of automl-train -->"
@@ -19,6 +20,7 @@ TOLD_ONCE = frozenset({"--json", "--help"})
 HOW: Mapping[str, str] = {
     "data check": "[Upload labelled pictures](../how-to/upload-data.md)",
     "data upload": "[Upload labelled pictures](../how-to/upload-data.md)",
+    "sweep": "[Explore hyperparameters](../how-to/explore-hyperparameters.md), [sweeps](sweep.md)",
     "azure login-check": "[Sign in to Azure](../how-to/sign-in-to-azure.md)",
     "azure submit": "[Submit a job](../how-to/submit-a-job.md), [job files](job-file.md)",
     "azure watch": "[Follow a job](../how-to/follow-a-job.md)",
@@ -42,7 +44,7 @@ def page_with_commands(page: str) -> str:
 
 def commands() -> str:
     """Return the options that commands share, then each command with its own."""
-    found = [*_leaves(data, "data"), *_leaves(azure, "azure")]
+    found = [*_leaves(data, "data"), ("sweep", sweep), *_leaves(azure, "azure")]
     asking = next(command for name, command in found if name == "azure login-check")
     shared = [option for option in _options(asking) if option.opts[0] not in TOLD_ONCE]
     names = {option.name for option in shared}
@@ -50,7 +52,7 @@ def commands() -> str:
     parts = [
         "### Where, and as whom",
         _wrapped(
-            f"All of these take the following, but {' and '.join(without)}. Each can come from the variable that is "
+            f"All of these take the following, but {', '.join(without[:-1])} and {without[-1]}. Each can come from the variable that is "
             "named; a client secret from `AZURE_CLIENT_SECRET` only, since others see arguments."
         ),
         _table(_row(option, variables=True) for option in shared),

@@ -23,7 +23,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     'early_termination with type = "median_stopping"': MedianStopping,
     'early_termination with type = "truncation_selection"': TruncationSelection,
 }
-TABLES = ("serverless", "tags", "identity", "environment_variables", "limits", "model", "sweep")
+TABLES = ("serverless", "tags", "identity", "environment_variables", "limits", "model", "fit", "sweep")
 """Keys at the top whose table has a part of its own, or is free."""
 GROUPS: Mapping[str, frozenset[Any]] = {
     "For all tasks": frozenset(TASKS),
@@ -52,11 +52,12 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def keys() -> str:
+def keys(sections: Mapping[str, type[BaseModel]] = SECTIONS) -> str:
+    """Return a table of the keys of each section; the first one is the whole file."""
     parts = []
-    for title, schema in SECTIONS.items():
+    for title, schema in sections.items():
         rows = list(_key_rows(schema))
-        said = "" if schema is JobFile else f"{(schema.__doc__ or '').strip()}\n\n"
+        said = "" if not parts else f"{(schema.__doc__ or '').strip()}\n\n"
         parts.append(f"### {title}\n\n{said}{table(['key', 'default', 'values', 'meaning'], rows)}")
     return "\n\n".join(parts)
 
@@ -68,8 +69,10 @@ def _key_rows(schema: type[BaseModel]) -> Iterator[list[str]]:
             continue
         text = " ".join(str(described[key]["description"]).split()).replace("|", "\\|")
         default = "required" if field.is_required() else f"`{field.default}`" if field.default is not None else "none"
-        if key in TABLES:
+        if key in TABLES and not field.is_required():
             default = "none"
+        if isinstance(field.default, bool):
+            default = f"`{_toml(field.default)}`"
         if isinstance(field.default, str):
             default = f'`"{field.default}"`'
         yield [f"`{key}`", default, _values(key, described[key]), text]
@@ -81,7 +84,7 @@ def _values(key: str, described: Mapping[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in kind["enum"])
     if key in TABLES or key in ("early_termination", "space"):
         return "table" if key != "space" else "tables"
-    names = {"integer": "whole number", "number": "number", "string": "text"}
+    names = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
     words = {"minimum": "≥ ", "exclusiveMinimum": "> ", "maximum": "≤ ", "exclusiveMaximum": "< "}
     limits = [f"{sign}{kind[word]:g}" for word, sign in words.items() if word in kind]
     return ", ".join([names[kind["type"]], *limits])

@@ -162,11 +162,16 @@ class Ledger:
 
     def note(self, name: str, value: str) -> str:
         """Note something of the whole sweep, once; return what was noted first."""
-        noted = self._study.user_attrs.get(name)
-        if noted is None:
+        known = self.noted(name)
+        if known is None:
             with _kept():
                 self._study.set_user_attr(name, value)
-        return value if noted is None else str(noted)
+        return value if known is None else known
+
+    def noted(self, name: str) -> str | None:
+        """Return what was noted of the whole sweep."""
+        value = self._study.user_attrs.get(name)
+        return None if value is None else str(value)
 
     def has_later(self, number: int, epoch: int) -> bool:
         """Tell whether a trial has told of a later epoch already: it was begun before, and goes on."""

@@ -25,6 +25,8 @@ from training.sweep_schema import SWEEP_TABLES, Limits, Name, Section, Sweep
 from training.toml_file import read_toml, refusal, schema_problems
 
 MODEL_NAME = "model_name"
+FOR_ALL = (NO_WEIGHTS, "auto")
+"""What ``pretrained`` can be whichever the network is."""
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}"
 
 
@@ -60,7 +62,7 @@ class SweepFile(Section):
     """The share of the training data that is held out instead; without both 0.2. It is the same in all trials."""
     primary_metric: str | None = None
     """What the best trial is best by: `accuracy`, or `iou` where a picture has several labels."""
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    seed: int = Field(default=0, ge=0)
     """The same seed proposes the same values, as long as one trial runs at a time."""
     limits: Limits = Limits()
     """`[limits]`: how much work, and how long."""
@@ -80,6 +82,12 @@ class SweepFile(Section):
     def spaces(self) -> list[Space]:
         """What is drawn from, space by space."""
         return [{name: read_distribution(raw) for name, raw in space.items()} for space in self.sweep.space]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """All networks that trials may have, each once."""
+        named = [space[MODEL_NAME].extremes() for space in self.spaces if MODEL_NAME in space]
+        return tuple(dict.fromkeys(str(name) for names in named or [(self.model[MODEL_NAME],)] for name in names))
 
     @property
     def planned(self) -> int:
@@ -144,6 +152,7 @@ def read_space_file(path: Path) -> SweepFile:
     except ValidationError as error:
         problems += schema_problems(error, TABLES)
     problems += _between(raw)
+    problems += _weights_problems(found) if found else ()
     problems += plan_problems(_plan(raw))
     if found is not None:
         problems += _missing_data(found, path.parent)
@@ -184,6 +193,18 @@ def _between(raw: Mapping[str, Any]) -> Iterator[str]:
     task, metric = raw.get("task"), raw.get("primary_metric")
     if task in TASKS and isinstance(metric, str) and metric != METRICS[task]:
         yield f"primary_metric: for {task} it is {METRICS[task]}, here as in Azure; got {metric!r}"
+
+
+def _weights_problems(file: SweepFile) -> Iterator[str]:
+    """Yield that first weights are of one network. Only asked of a file of the right form, whatever its spaces say."""
+    named = {str(name) for space in file.sweep.space for name in _several(space.get(MODEL_NAME))}
+    if file.fit.pretrained not in FOR_ALL and len(named) > 1:
+        remedy = f"write {' or '.join(FOR_ALL)}"
+        yield f"fit.pretrained: {file.fit.pretrained} is of one network, but several are tried; {remedy}"
+
+
+def _several(given: object) -> list[object]:
+    return given if isinstance(given, list) else [] if given is None else [given]
 
 
 def _missing_data(file: SweepFile, beside: Path) -> Iterator[str]:

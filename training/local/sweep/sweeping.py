@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,16 +10,19 @@ from pathlib import Path
 from training.dataset.labelled import Labelled, read_labelled
 from training.dataset.reading import Wishes
 from training.errors import DataError
+from training.hyperparameters import Value
 from training.local.fit import HELD_OUT, prepare_run
 from training.local.run import RUN_FILE, Run, read_run, write_run
+from training.local.starting import settled
 from training.local.sweep.folder import claimed, trial_folder
 from training.local.sweep.ledger import Ledger, Proposal, Sampling, open_ledger
 from training.local.sweep.overview import SweepView, overview
 from training.local.sweep.places import Workplace
 from training.local.sweep.search import Order, Search, Watch
 from training.local.sweep.space_file import MODEL_NAME, SweepFile
+from training.recipe import NO_WEIGHTS, Recipe
 
-DATA, IDENT = "data_sha256", "id"
+DATA, IDENT, PRETRAINED = "data_sha256", "id", "pretrained"
 SEED = "random_seed"
 """Who is held out is drawn with it: where it is swept, with its default, so that trials can be compared."""
 Opened = Callable[[Run, int], AbstractContextManager[tuple[Workplace, int]]]
@@ -34,6 +37,7 @@ class Sweeping:
     folder: Path
     ledger: Ledger
     run: Run
+    beside: Path
 
     @property
     def ident(self) -> str:
@@ -75,13 +79,33 @@ class Sweeping:
             seed=file.seed,
         )
 
+    def _recipe(self, hyperparameters: Mapping[str, Value]) -> Recipe:
+        recipe = self.file.recipe(hyperparameters)
+        return replace(recipe, pretrained=self.first_weights(recipe.model))
+
+    def first_weights(self, model: str) -> str:
+        """Return what a network begins with: found once, so that all its trials begin alike, also after a kill.
+
+        Raises:
+            TrainingError: they are named, and cannot be had.
+        """
+        if self.file.fit.pretrained == NO_WEIGHTS:
+            return NO_WEIGHTS
+        known = self.ledger.noted(f"{PRETRAINED} {model}")
+        return known or self.ledger.note(f"{PRETRAINED} {model}", self._found_weights(model))
+
+    def _found_weights(self, model: str) -> str:
+        file = (self.beside / self.file.fit.pretrained).resolve()
+        named = str(file) if file.is_file() else self.file.fit.pretrained
+        return settled(replace(self.file.recipe({MODEL_NAME: model}), pretrained=named))[0].pretrained
+
     def _prepare(self, proposal: Proposal, threads: int) -> Order:
         """Write what a trial fits into its folder; what was begun before stays what it was."""
         folder = trial_folder(self.folder, proposal.number)
         if (folder / RUN_FILE).exists():
             run = read_run(folder)
         else:
-            run = replace(self.run, recipe=self.file.recipe(proposal.hyperparameters), threads=threads)
+            run = replace(self.run, recipe=self._recipe(proposal.hyperparameters), threads=threads)
             write_run(folder, run)
         return Order(folder, run.recipe.settings.number_of_epochs)
 
@@ -92,7 +116,7 @@ def opened_sweep(file: SweepFile, path: Path, folder: Path) -> Iterator[Sweeping
 
     Raises:
         UsageError: the folder is another sweep's, or one runs in it.
-        DataError: the data cannot be used, or has changed since the sweep began.
+        DataError: the data cannot be used, or has changed since the sweep began; first weights cannot be had.
         StorageError: the folder cannot be written.
     """
     with claimed(folder, path):
@@ -100,16 +124,19 @@ def opened_sweep(file: SweepFile, path: Path, folder: Path) -> Iterator[Sweeping
         run = common_run(file, path.parent)
         if ledger.note(DATA, run.sha256) != run.sha256:
             raise DataError(f"{folder}: the data has changed since this sweep began; give another --output")
-        yield Sweeping(file=file, folder=folder, ledger=ledger, run=run)
+        sweeping = Sweeping(file=file, folder=folder, ledger=ledger, run=run, beside=path.parent)
+        for model in file.models:
+            sweeping.first_weights(model)
+        yield sweeping
 
 
 def common_run(file: SweepFile, beside: Path) -> Run:
     """Return what all trials have in common: the same pictures to train on, and the same held out."""
     training, validation = file.data(beside)
-    same = {name: value for name, value in file.model.items() if name in (MODEL_NAME, SEED)}
+    same = {name: value for name, value in file.model.items() if name == SEED}
     return prepare_run(
         _read(training, file),
-        file.recipe({MODEL_NAME: _first_model(file), **same}),
+        file.recipe({MODEL_NAME: file.models[0], **same}),
         validation=_read(validation, file) if validation else None,
         validation_data_size=0.0 if validation else file.validation_data_size or HELD_OUT,
         threads=1,
@@ -118,8 +145,3 @@ def common_run(file: SweepFile, beside: Path) -> Run:
 
 def _read(paths: list[Path], file: SweepFile) -> Labelled:
     return read_labelled([path.resolve() for path in paths], Wishes(task=file.task))
-
-
-def _first_model(file: SweepFile) -> str:
-    named = file.spaces[0].get(MODEL_NAME)
-    return str(named.extremes()[0]) if named else str(file.model[MODEL_NAME])

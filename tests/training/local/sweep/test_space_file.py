@@ -124,6 +124,13 @@ def test_problems_name_their_key(tmp_path: Path, change: tuple[str, str], said: 
     assert any(said in line for line in told), told
 
 
+def test_weights_of_a_file_are_of_one_network(tmp_path: Path) -> None:
+    """Several are tried here."""
+    several, weights = ('"resnet18"', '["resnet18", "resnet34"]'), ("[sweep]", '[fit]\npretrained = "a.pt"\n[sweep]')
+    (told,) = problems(tmp_path, several, weights)
+    assert told == "fit.pretrained: a.pt is of one network, but several are tried; write none or auto"
+
+
 def test_bayesian_takes_one_space(tmp_path: Path) -> None:
     """As in Azure."""
     (told,) = problems(
