@@ -1,7 +1,7 @@
 """Shares with what they may really be, and differences with their chance."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.intervals import paired_chance, share_interval
@@ -19,6 +19,7 @@ def test_none_seen_is_not_none() -> None:
     assert share_interval(0, 0) == (0.0, 1.0)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 500), st.integers(0, 500))
 def test_interval_holds_what_was_seen(count: int, rest: int) -> None:
     """It is within 0..1 and around the share."""

@@ -17,6 +17,7 @@ pytest.importorskip("sklearn")
 from edge.bundle import MULTILABEL, open_bundle
 from tests.fakes import COLOURS, GraphOptions, encoded, make_bundle, picture
 from training.cli import main
+from training.cli.evaluate import evaluate
 
 A_CLASS = 12
 
@@ -218,3 +219,10 @@ def test_a_place_that_cannot_be_written(bundle: Path, data: Path, tmp_path: Path
     assert result.exit_code == 1
     assert "accuracy" in result.stdout
     assert "cannot be written (File name too long)" in result.stderr
+
+
+def test_every_option_is_described() -> None:
+    """The page of reference names all options of the command."""
+    page = (Path(__file__).parents[3] / "docs/reference/evaluation.md").read_text(encoding="utf-8")
+    names = {name for option in evaluate.params for name in option.opts if name.startswith("--")}
+    assert {name for name in names if name not in page} == set()
