@@ -129,8 +129,10 @@ def convert_bundle(
 def _remedy(order: Order) -> str:
     if order.precision == "fp16":
         return "keep fp32, or allow more with --allowed-loss"
-    more = f"calibrate on more than {order.calibration_pictures} pictures (--calibration-pictures)"
-    return f"{more}, take --precision fp16, or allow more with --allowed-loss"
+    return (
+        "calibrate on more pictures (--calibration-pictures, --calibrate) or by percentile (--calibration-method), take "
+        "--precision fp16, or allow more with --allowed-loss"
+    )
 
 
 def _but(candidate: _Candidate) -> str:
