@@ -52,7 +52,8 @@ def _best(fitted: Fitted, run: Run) -> str:
 
 
 def _device(run: Run, fitted: Fitted) -> str:
-    return f"{fitted.device} ({run.threads} threads)" if fitted.device == "CPU" else fitted.device
+    threads = "1 thread" if run.threads == 1 else f"{run.threads} threads"
+    return f"{fitted.device} ({threads})" if fitted.device == "CPU" else fitted.device
 
 
 def _time(epochs: tuple[Epoch, ...]) -> str:
