@@ -1,7 +1,7 @@
 """What AutoMode does next: pure, from what has been tried and the time that is left.
 
 1. A fit of the best recipe known, over as many epochs as there is time for: a schedule fitted to it beats one cut off.
-   Where not even a quarter of its epochs fits, a faster one; where none reaches that, the fastest for what there is.
+   Where not even a seventh of its epochs fits, a faster one; where none reaches that, the fastest for what there is.
 2. With time for it, successive halving (Jamieson and Talwalkar 2016, arXiv:1502.07943): short fits of the others, each
    with a schedule of its own, then whole ones of their better half. Else whole fits in the portfolio's order.
 3. Variations of the best one, until nothing more would end in time. A fit that could not end is never begun.
@@ -19,8 +19,10 @@ from training.recipe import NO_WEIGHTS, Recipe
 
 MARGIN = 0.93
 """A fit may be planned for this much of the time left: no machine is even."""
+LEAST = 0.15
+"""The first fit goes over at least this much of a whole one's epochs: smaller sides cost more than fewer epochs."""
 SHORT = 0.25
-"""The first fit goes over at least this much of a whole one's epochs, and a short one over this much."""
+"""A short fit goes over this much of a whole one's epochs."""
 FASTER = 0.7
 """What is no faster than this is no way out where the best recipe takes too long."""
 WORTHWHILE = 0.5
@@ -126,7 +128,7 @@ def _ever_faster(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 def _enough(candidate: Candidate) -> float:
     """Return which share of a whole fit's epochs is worth being the first: there is something else before it."""
-    return SHORT if candidate.recipe.pretrained == NO_WEIGHTS else WORTHWHILE
+    return LEAST if candidate.recipe.pretrained == NO_WEIGHTS else WORTHWHILE
 
 
 def _fastest(search: Search, candidates: Sequence[Candidate], left: float) -> Fit | TooLittle:

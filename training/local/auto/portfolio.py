@@ -109,9 +109,9 @@ class _Maker:
         if self.facts.side >= LARGE_PX:
             sides.reverse()
         yield self.candidate("mobilenetv2", base, "does best soonest on small industrial data")
+        yield self.standardised(self.candidate("mobilenetv2", base, "stands other light"))
         yield from (self.candidate("mobilenetv2", side, "sees finer detail") for side in sides[:1])
         yield self.candidate("resnet18", base, "another kind of network", 1e-3)
-        yield self.standardised(self.candidate("mobilenetv2", base, "stands other light"))
         yield from (self.candidate("mobilenetv2", side, "sees finer detail") for side in sides[1:])
         yield from (self.candidate("resnet18", side, "another network, finer detail", 1e-3) for side in sides[:1])
         if self.facts.fewest >= FEW_PICTURES:

@@ -47,7 +47,7 @@ def test_ten_minutes_are_one_fit_of_the_known_recipe() -> None:
 
 def test_with_more_time_others_follow_whole() -> None:
     """Without time to halve, whole fits in the portfolio's order."""
-    assert stages(simulation(2400).run())[:2] == [("mobilenetv2-96", "whole"), ("mobilenetv2-128", "whole")]
+    assert stages(simulation(2400).run())[:2] == [("mobilenetv2-96", "whole"), ("mobilenetv2-96-standardised", "whole")]
 
 
 def test_with_hours_it_halves() -> None:
