@@ -1,4 +1,4 @@
-"""Writes ``automl-train data``, ``sweep`` and ``azure`` into docs/reference/commands.md: ``python -m tests.command_reference``."""
+"""Writes commands of ``automl-train`` into docs/reference/commands.md: ``python -m tests.command_reference``."""
 
 import re
 import textwrap
@@ -52,8 +52,8 @@ def commands() -> str:
     parts = [
         "### Where, and as whom",
         _wrapped(
-            f"All of these take the following, but {', '.join(without[:-1])} and {without[-1]}. Each can come from the variable that is "
-            "named; a client secret from `AZURE_CLIENT_SECRET` only, since others see arguments."
+            f"All of these take the following, but {', '.join(without[:-1])} and {without[-1]}. Each can come from the "
+            "variable that is named; a client secret from `AZURE_CLIENT_SECRET` only, since others see arguments."
         ),
         _table(_row(option, variables=True) for option in shared),
     ]
