@@ -13,7 +13,7 @@ from training.dataset.checks import check
 from training.dataset.finding import LEAST_SIDE, Checked, Finding
 from training.dataset.inspection import Looked, contents, look_at
 from training.dataset.mltable import rows_in
-from training.dataset.near import Seen, near_groups
+from training.dataset.near import BLANK, Seen, near_groups
 from training.dataset.parts import PARTS, Part, Shares, assign, counts, joined, named_groups
 from training.dataset.reading import Wishes, read_dataset
 from training.dataset.suspects import Suspects, suspects
@@ -114,7 +114,7 @@ def collect(
     alike = [group for group in near.groups if care.near and not _overlarge(group, dataset.examples)]
     groups: list[Sequence[int]] = [*alike, *_named(pictures, care.by_name)]
     parts = assign(dataset.examples, joined(list(contents(pictures, looked)), groups), shares)
-    found = _suspects(dataset, looked, shares.seed) if care.suspects else Suspects()
+    found = _suspects(dataset, looked, shares.seed, care.least_side) if care.suspects else Suspects()
     checked = Checked(dataset, looked, parts, in_place, near, found, care.least_side)
     return Collection(checked, tuple(check(checked)), shares)
 
@@ -140,14 +140,19 @@ def _named(pictures: Sequence[Picture], pattern: re.Pattern[str] | None) -> list
     return groups
 
 
-def _suspects(dataset: Dataset, looked: Sequence[Looked], seed: int) -> Suspects:
+def _shows(seen: Looked, least_side: int) -> bool:
+    """Tell whether there is something on a picture to judge it by; where there is not, that is told of itself."""
+    return seen.sight is not None and seen.sight.contrast >= BLANK and min(seen.size) >= least_side
+
+
+def _suspects(dataset: Dataset, looked: Sequence[Looked], seed: int, least_side: int) -> Suspects:
     """Look for labels that do not look right, where each picture has one."""
     if dataset.task != MULTICLASS:
         return Suspects(silent=f"labels of {dataset.task} are not searched for wrong ones")
     rows = [
         (position, seen.sight.features, example.labels[0])
         for position, (example, seen) in enumerate(zip(dataset.examples, looked, strict=True))
-        if seen.sight and seen.sight.features is not None and len(example.labels) == 1
+        if seen.sight and seen.sight.features is not None and len(example.labels) == 1 and _shows(seen, least_side)
     ]
     if not rows:
         return Suspects(silent="no picture could be looked at")

@@ -16,8 +16,8 @@ from training.dataset.thumbnails import SIDE, Pixels
 
 DPI = 100
 COLUMNS, LEAST_COLUMNS = 6, 4
-GAP, LINE = 12, 14
-"""Pixels: between tiles, and a line of a caption."""
+GAP, LINE, REASON = 12, 14, 90
+"""Pixels: between tiles, a line of a caption, and why a picture is not there."""
 LETTERS = 30
 """How many letters of a caption stand side by side below a picture."""
 FAMILIES = (
@@ -55,13 +55,14 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """What is as wide as the sheet: lines of text, or a row of panels; ``height`` in pixels."""
+    """What is as wide as the sheet: lines of text, or a row of panels whose tallest picture is ``tall``; in pixels."""
 
     height: int
     words: str = ""
     size: float = 8
     panels: tuple[Panel, ...] = ()
     together: int = 1
+    tall: int = 0
 
 
 class Canvas:
@@ -79,10 +80,9 @@ class Canvas:
         looks: dict[str, Any] = {"size": size, "color": colour, "va": "top", "linespacing": 1.25}
         self.figure.text(*place, words, family=self.families, parse_math=False, **looks)
 
-    def picture(self, left: float, top: float, pixels: Pixels) -> None:
-        """Put a picture in the middle of the square whose top left this is."""
-        height, width = pixels.shape[:2]
-        self.figure.figimage(pixels, left + (SIDE - width) // 2, self.height - top - SIDE + (SIDE - height) // 2)
+    def picture(self, left: int, top: int, pixels: Pixels) -> None:
+        """Put a picture with its top left there."""
+        self.figure.figimage(pixels, left, self.height - top - pixels.shape[0])
 
     def png(self) -> bytes:
         """Return the file. A letter that no font here has is drawn as a box."""
@@ -123,7 +123,8 @@ def _rows(panels: Sequence[Panel], columns: int, together: int) -> Iterator[Stri
     rest, count = iter(panels), max(1, columns // together) * together
     while row := tuple(islice(rest, count)):
         captions = max(len(_caption(panel)) for panel in row)
-        yield Strip(SIDE + round(captions * LINE) + 2 * GAP, panels=row, together=together)
+        tall = max(REASON if isinstance(panel.picture, str) else panel.picture.shape[0] for panel in row)
+        yield Strip(tall + captions * LINE + 2 * GAP, panels=row, together=together, tall=tall)
 
 
 def _draw(canvas: Canvas, strip: Strip, top: int) -> None:
@@ -131,11 +132,11 @@ def _draw(canvas: Canvas, strip: Strip, top: int) -> None:
     for column, panel in enumerate(strip.panels):
         left = GAP + column * (SIDE + GAP) - (column % strip.together) * GAP // 2
         if isinstance(panel.picture, str):
-            canvas.text(left, top, "\n".join(textwrap.wrap(panel.picture, LETTERS)[:12]), colour=BAD)
+            canvas.text(left, top, "\n".join(textwrap.wrap(panel.picture, LETTERS)[:6]), colour=BAD)
         else:
             canvas.picture(left, top, panel.picture)
         for number, line in enumerate(_caption(panel)):
-            canvas.text(left, top + SIDE + 4 + number * LINE, line, colour=QUIET if number else TEXT)
+            canvas.text(left, top + strip.tall + 4 + number * LINE, line, colour=QUIET if number else TEXT)
 
 
 def _caption(panel: Panel) -> list[str]:
