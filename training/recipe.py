@@ -16,6 +16,8 @@ Views = Literal["surface", "light"]
 VIEWS: tuple[Views, ...] = get_args(Views)
 NO_WEIGHTS = "none"
 """What ``pretrained`` says of a network that begins from scratch."""
+AUTO_WEIGHTS = "auto"
+"""The weights that are known for the network, where they can be had; from scratch else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +25,13 @@ class Preset:
     """What a recipe is where nothing else is asked for: changes to AutoML's hyperparameters, and what it has not."""
 
     settings: Mapping[str, Value] = field(default_factory=dict)
+    pretrained: str = NO_WEIGHTS
     mirrored: bool = False
     standardised: bool = False
 
 
 PRESETS: Mapping[str, Preset] = {
-    "automl": Preset(),
+    "automl": Preset(pretrained=AUTO_WEIGHTS),
     "scratch": Preset(
         settings={
             "number_of_epochs": 56,

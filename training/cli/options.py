@@ -10,7 +10,7 @@ import click
 from edge.bundle import Task
 from training.dataset.annotations import MULTICLASS, TASKS
 from training.dataset.reading import FORMATS, Wishes
-from training.recipe import NO_WEIGHTS, PRESETS, VIEWS, Recipe, Views
+from training.recipe import PRESETS, VIEWS, Recipe, Views
 from training.settings import LOCAL_MODELS, default_settings, parse_settings
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -36,10 +36,9 @@ set_option = click.option(
 )
 pretrained_option = click.option(
     "--pretrained",
-    default=NO_WEIGHTS,
-    show_default=True,
     metavar="WEIGHTS",
-    help="First weights: none, auto, a file, or a repository of the Hugging Face hub.",
+    help="First weights: auto (those known, where they can be had), none, a file, or a repository of the Hugging Face "
+    "hub.  [default: auto; with --preset scratch none]",
 )
 views_option = click.option(
     "--views",
@@ -128,7 +127,7 @@ def recipe_with(  # noqa: PLR0913 - one parameter an option
     *,
     task: Task = MULTICLASS,
     preset: str = "automl",
-    pretrained: str = NO_WEIGHTS,
+    pretrained: str | None = None,
     views: Views = "surface",
     drawn: int = 0,
     mirrored: bool | None = None,
@@ -141,7 +140,7 @@ def recipe_with(  # noqa: PLR0913 - one parameter an option
         settings=default_settings(model, task, {**chosen.settings, **parse_settings(settings)}),
         task=task,
         views=views,
-        pretrained=pretrained,
+        pretrained=chosen.pretrained if pretrained is None else pretrained,
         drawn=drawn,
         mirrored=chosen.mirrored if mirrored is None else mirrored,
         standardised=chosen.standardised if standardised is None else standardised,

@@ -82,9 +82,10 @@ def command_of(run: Run, export: Export) -> str:
 def _recipe_words(recipe: Recipe) -> list[str]:
     """Return the options for what AutoML has no name for; each is called as its field."""
     words = ["--task", recipe.task] if recipe.task == MULTILABEL else []
+    words += ["--pretrained", recipe.pretrained]  # the command's own default is another than the recipe's
     for part in fields(recipe):
         value = getattr(recipe, part.name)
-        if part.name not in ("model", "settings", "task") and value != part.default:
+        if part.name not in ("model", "settings", "task", "pretrained") and value != part.default:
             option = f"--{part.name.replace('_', '-')}"
             words += [option] if value is True else [option, str(value)]
     return words

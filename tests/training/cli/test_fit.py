@@ -22,7 +22,10 @@ SETTINGS = [word for name, value in TINY.items() for word in ("--set", f"{name}=
 
 
 def words(data: Path, folder: Path, *more: object) -> list[str]:
-    return [str(word) for word in ("fit", data, "--output", folder, "--threads", 1, *SETTINGS, *more)]
+    return [
+        str(word)
+        for word in ("fit", data, "--output", folder, "--threads", 1, "--pretrained", "none", *SETTINGS, *more)
+    ]
 
 
 def fit(data: Path, folder: Path, *more: object) -> Result:
@@ -104,10 +107,8 @@ def test_an_empty_folder_and_a_broken_picture_are_named(tmp_path: Path) -> None:
         (tmp_path / "broken" / name).mkdir(parents=True)
         for number in range(2):
             (tmp_path / "broken" / name / f"{number}.png").write_bytes(b"no picture, " + bytes([number]))
-    assert (
-        "1.png: the 13 bytes do not begin like a picture"
-        in fit(tmp_path / "broken", tmp_path / "x").output.splitlines()[-1]
-    )
+    told = fit(tmp_path / "broken", tmp_path / "x").output.splitlines()[-1]
+    assert "1.png: the 13 bytes do not begin like a picture" in told
 
 
 STEP = Step(7, 56, 3, 37, 0.51234, 0.9231)
