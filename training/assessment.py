@@ -25,7 +25,7 @@ from training.judge import (
     unknown_classes,
 )
 from training.judgement import Circumstances, Judgement, judge_answers
-from training.thresholds import Prices, check_good, choose_threshold
+from training.thresholds import Prices, check_both_sides, check_good, choose_threshold
 
 Told = Callable[[str, int, int], object]
 """Hears what is done, how much of it, and of how much."""
@@ -67,6 +67,8 @@ def assess(bundles: Sequence[Bundle], data: Labelled, wanted: Wanted, told: Told
     if wanted.good is not None:
         check_good(wanted.good, bundles[0].manifest.task, bundles[0].labels)
     records, left_out = _known(bundles, data.records, wanted)
+    if wanted.good is not None:
+        check_both_sides(wanted.good, [wanted.good in record.labels for record in records])
     judged, unreadable = _answers(bundles, records, wanted, told)
     first = judged[0]
     if not len(first.answers.records):

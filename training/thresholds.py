@@ -196,12 +196,17 @@ def check_good(good: str, task: Task, labels: Sequence[str]) -> None:
         raise UsageError(f"--good {good}: the model has no such class; it has {', '.join(labels)}")
 
 
+def check_both_sides(good: str, is_good: Sequence[bool]) -> None:
+    """Make sure that there are good and bad parts. Raises DataError."""
+    if all(is_good) or not any(is_good):
+        raise DataError(f"--good {good}: needs pictures of this class and of another; the data has only one of them")
+
+
 def _share_of(answers: Answers, good: str, share: float | None) -> float:
     """Return the share of good parts that costs are for, once the answers can tell of good and bad ones."""
     check_good(good, answers.task, answers.labels)
     is_good = answers.true[:, answers.labels.index(good)]
-    if is_good.all() or not is_good.any():
-        raise DataError(f"--good {good}: needs pictures of this class and of another; the data has only one of them")
+    check_both_sides(good, is_good.tolist())
     return float(is_good.mean()) if share is None else share
 
 
