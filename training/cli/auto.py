@@ -121,7 +121,7 @@ def _shares(given: dict[str, Any]) -> Shares:
     return shares
 
 
-class _Asked:
+class Asked:
     """Hears Ctrl-C: the first one asks to end with the best so far, the second one ends at once."""
 
     def __init__(self, shown: Bars) -> None:
@@ -129,9 +129,11 @@ class _Asked:
         self._heard = False
 
     def __call__(self) -> bool:
+        """Tell whether it was heard."""
         return self._heard
 
     def hear(self, number: int, frame: FrameType | None) -> None:
+        """Take the signal. Raises KeyboardInterrupt the second time."""
         if self._heard:
             signal.default_int_handler(number, frame)
         self._heard = True
@@ -139,8 +141,8 @@ class _Asked:
 
 
 @contextmanager
-def _asked(shown: Bars) -> Iterator[_Asked]:
-    asked = _Asked(shown)
+def _asked(shown: Bars) -> Iterator[Asked]:
+    asked = Asked(shown)
     before = signal.signal(signal.SIGINT, asked.hear)
     try:
         yield asked
