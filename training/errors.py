@@ -10,6 +10,7 @@
     ├ ExportError                a trained network that does not become a bundle
     ├ OutOfMemoryError           not even the smallest batch fits into the memory
     ├ StorageError               the disk does not take what a fit must keep: full, or not writable
+    ├ WorkplaceError             other machines that shall train are away, or lack what it needs
     └ UsageError                 exit code 2: asked for something that does not exist
       ├ BudgetError              a time in which nothing can be trained
       ├ HyperparameterError      unknown name or value out of range
@@ -47,6 +48,10 @@ class OutOfMemoryError(TrainingError):
 
 class StorageError(TrainingError):
     """The folder of a fit cannot be written: the disk is full, read-only, or another fit works there."""
+
+
+class WorkplaceError(TrainingError):
+    """Machines that shall run trials, or the scheduler that shares them out, are away, or lack what trials need."""
 
 
 class UsageError(TrainingError):

@@ -12,7 +12,7 @@ from typing import Any
 
 import distributed
 
-from training.errors import TrainingError, UsageError
+from training.errors import UsageError, WorkplaceError
 from training.local.run import Run
 from training.local.sweep.dask_worker import LOOK_S, probe, run_trial, topic_of, versions
 from training.local.sweep.places import Broken, News, Reported
@@ -25,10 +25,6 @@ NOBODY = ("nobody", 0)
 """The sign of a client that is gone."""
 CLOSE_S, CLOSING_S = 15.0, 0.1
 MARKER_FILE = ".seen-by-all"
-
-
-class WorkplaceError(TrainingError):
-    """Machines that shall run trials are away, or lack what trials need."""
 
 
 class OnDask:

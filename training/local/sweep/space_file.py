@@ -27,6 +27,7 @@ from training.toml_file import read_toml, refusal, schema_problems
 MODEL_NAME = "model_name"
 FOR_ALL = (NO_WEIGHTS, "auto")
 """What ``pretrained`` can be whichever the network is."""
+SIZES = frozenset(("training_crop_size", "validation_crop_size", "validation_resize_size", "layers_to_freeze"))
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}"
 
 
@@ -156,6 +157,8 @@ def read_space_file(path: Path) -> SweepFile:
     problems += plan_problems(_plan(raw))
     if found is not None:
         problems += _missing_data(found, path.parent)
+    if found is not None and not problems:
+        problems += dict.fromkeys(_together_problems(found))
     if problems or found is None:
         raise refusal(path, problems)
     return found
@@ -201,6 +204,17 @@ def _weights_problems(file: SweepFile) -> Iterator[str]:
     if file.fit.pretrained not in FOR_ALL and len(named) > 1:
         remedy = f"write {' or '.join(FOR_ALL)}"
         yield f"fit.pretrained: {file.fit.pretrained} is of one network, but several are tried; {remedy}"
+
+
+def _together_problems(file: SweepFile) -> Iterator[str]:
+    """Yield what a network refuses of the fixed values together, unless it looks at others that are drawn."""
+    for space in file.spaces:
+        models = space[MODEL_NAME].extremes() if MODEL_NAME in space else (file.model[MODEL_NAME],)
+        for model in models if not SIZES & space.keys() else ():
+            try:
+                file.recipe({**file.model, MODEL_NAME: model})
+            except UsageError as error:
+                yield f"model: {error}"
 
 
 def _several(given: object) -> list[object]:

@@ -124,6 +124,13 @@ def test_problems_name_their_key(tmp_path: Path, change: tuple[str, str], said: 
     assert any(said in line for line in told), told
 
 
+def test_what_a_network_cannot_take_is_told(tmp_path: Path) -> None:
+    """Each value is allowed alone."""
+    sides = "[model]\ntraining_crop_size = 100\nvalidation_crop_size = 100\n[sweep]"
+    (told,) = problems(tmp_path, ('"resnet18"', '"vits16r224"'), ("[sweep]", sides))
+    assert told.startswith("model: training_crop_size=100: vits16r224 cuts pictures into patches of 16")
+
+
 def test_weights_of_a_file_are_of_one_network(tmp_path: Path) -> None:
     """Several are tried here."""
     several, weights = ('"resnet18"', '["resnet18", "resnet34"]'), ("[sweep]", '[fit]\npretrained = "a.pt"\n[sweep]')
