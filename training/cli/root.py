@@ -1,5 +1,6 @@
 """The root command: imports only the command that runs and turns errors into one line and an exit code."""
 
+import errno
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any
@@ -71,6 +72,11 @@ class Root(LateGroup):
         except (TrainingError, EdgeError) as exc:
             fault = UsageFault if isinstance(exc, UsageError) else Fault
             raise fault(" ".join(str(exc).split())) from exc
+        except OSError as exc:
+            if exc.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            where = exc.filename or "where standard output goes"
+            raise Fault(f"the disk is full ({where}): free space, or write elsewhere") from exc
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """`automl-train evaluate`: a bundle judged as the edge runs it, with everything that may be wrong in what is asked."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +221,16 @@ def test_a_place_that_cannot_be_written(bundle: Path, data: Path, tmp_path: Path
     assert result.exit_code == 1
     assert "accuracy" in result.stdout
     assert "cannot be written (File name too long)" in result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_standard_output_on_a_full_disk(bundle: Path, data: Path) -> None:
+    """One line says so, in place of a traceback."""
+    words = [sys.executable, "-m", "training.cli", "evaluate", str(bundle), str(data)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(words, check=False, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "error: the disk is full (where standard output goes): free space, or write elsewhere\n"
 
 
 def test_every_option_is_described() -> None:
