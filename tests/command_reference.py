@@ -18,7 +18,9 @@ COLUMNS = 124
 HEAD = ("option", "default", "means")
 TOLD_ONCE = frozenset({"--json", "--help"})
 HOW: Mapping[str, str] = {
-    "data check": "[Upload labelled pictures](../how-to/upload-data.md)",
+    "data check": "[Check your pictures](../how-to/check-your-pictures.md)",
+    "data convert": "[Change the format](../how-to/check-your-pictures.md#4-change-the-format)",
+    "data split": "[Split into folders](../how-to/check-your-pictures.md#3-split-into-folders)",
     "data upload": "[Upload labelled pictures](../how-to/upload-data.md)",
     "sweep": "[Explore hyperparameters](../how-to/explore-hyperparameters.md), [sweeps](sweep.md)",
     "azure login-check": "[Sign in to Azure](../how-to/sign-in-to-azure.md)",
