@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -23,24 +24,12 @@ from training.derived import derive_bundle
 from training.errors import DataError, ExportError, UsageError
 from training.export import check_identity, check_target
 from training.graph_edit import read_graph
+from training.int8_candidates import Candidate, int8_candidates
 from training.judge import answer_records, check_all_readable, check_classes
 from training.known_answers import golden_of, model_of
-from training.quantization import (
-    Method,
-    Quantizable,
-    make_ready,
-    precision_of,
-    run_literally,
-    write_fp16,
-    write_int8,
-)
+from training.quantization import Method, make_ready, precision_of, write_fp16
 from training.report import held_out_figures
 from training.speed import Speed, compare_speed
-
-RANKED_ON = 8
-"""Pictures that show what quantising a layer alone changes."""
-IN_FLOAT = (1, 2, 4, 8, 16)
-"""How many of the most sensitive layers are left in floats, one after the other, until no more is lost than allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +66,6 @@ class Converted:
     sizes: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A graph in the wanted precision, and what tells it from others: the layers left in floats."""
-
-    path: Path
-    in_float: tuple[str, ...] = ()
-
-
 def convert_bundle(
     source: Bundle,
     order: Order,
@@ -109,11 +90,11 @@ def convert_bundle(
     _check_source(source)
     _check_judging(source, order, judging, told)
     chosen = chosen_records(calibration, judging, order.calibration_pictures) if order.precision == "int8" else []
-    with tempfile.TemporaryDirectory(prefix="automl-train-") as work:
+    with _workplace() as work:
         judge = _Judge(source, judging, told)
         before = judge.answers(source.model_path)
         inputs = _inputs(source, chosen, told)
-        for candidate in _candidates(source, order, inputs, Path(work), told):
+        for candidate in _candidates(source, order, inputs, work, told):
             comparison = compare(before, after := judge.answers(candidate.path))
             told.say(f"{order.precision}{_but(candidate)}: {comparison.line()}")
             if comparison.passes(order.allowed_loss):
@@ -126,16 +107,25 @@ def convert_bundle(
     )
 
 
+@contextmanager
+def _workplace() -> Iterator[Path]:
+    """Yield a folder for graphs that are tried; what the disk does not take ends as one line."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="automl-train-") as folder:
+            yield Path(folder)
+    except OSError as exc:
+        where = tempfile.gettempdir()
+        raise ExportError(f"{where}: graphs cannot be tried there ({exc.strerror}); free space, or set TMPDIR") from exc
+
+
 def _remedy(order: Order) -> str:
     if order.precision == "fp16":
         return "keep fp32, or allow more with --allowed-loss"
-    return (
-        "calibrate on more pictures (--calibration-pictures, --calibrate) or by percentile (--calibration-method), take "
-        "--precision fp16, or allow more with --allowed-loss"
-    )
+    calibrate = "calibrate on more pictures (--calibration-pictures) or by percentile (--calibration-method)"
+    return f"{calibrate}, take --precision fp16, or allow more with --allowed-loss"
 
 
-def _but(candidate: _Candidate) -> str:
+def _but(candidate: Candidate) -> str:
     return f" but for {len(candidate.in_float)} layers" if candidate.in_float else ""
 
 
@@ -178,6 +168,20 @@ class _Judge:
         self._told.watch("judging", done, len(self._records))
 
 
+def _candidates(
+    source: Bundle, order: Order, inputs: NDArray[np.float32], work: Path, told: Told
+) -> Iterator[Candidate]:
+    """Yield graphs to judge, until one is good enough."""
+    if order.precision == "fp16":
+        write_fp16(source.model_path, work / "fp16.onnx")
+        yield Candidate(work / "fp16.onnx")
+        return
+    told.say(f"calibrating on {len(inputs)} pictures")
+    batch = fixed_batch(source.manifest) or 1
+    ready = make_ready(source.model_path, inputs, work, method=order.method, batch=batch)
+    yield from int8_candidates(ready, inputs, work, told.watch)
+
+
 def _inputs(source: Bundle, records: Sequence[Record], told: Told) -> NDArray[np.float32]:
     predictor, prepared = Predictor(source), []
     for done, record in enumerate(records, 1):
@@ -189,45 +193,13 @@ def _inputs(source: Bundle, records: Sequence[Record], told: Told) -> NDArray[np
     return np.stack(prepared) if prepared else np.zeros((0, *predictor.input_shape), np.float32)
 
 
-def _candidates(
-    source: Bundle, order: Order, inputs: NDArray[np.float32], work: Path, told: Told
-) -> Iterator[_Candidate]:
-    """Yield graphs to judge: of int8 all quantised, then ever more layers in floats."""
-    path, batch = work / "candidate.onnx", fixed_batch(source.manifest) or 1
-    if order.precision == "fp16":
-        write_fp16(source.model_path, path)
-        yield _Candidate(path)
-        return
-    told.say(f"calibrating on {len(inputs)} pictures")
-    ready = make_ready(source.model_path, inputs, work, method=order.method, batch=batch)
-    write_int8(ready, path)
-    yield _Candidate(path)
-    ranked = ranked_layers(ready, inputs[:RANKED_ON], work, told)
-    for count in (count for count in IN_FLOAT if count < len(ranked)):
-        write_int8(ready, path, in_float=ranked[:count])
-        yield _Candidate(path, tuple(ranked[:count]))
-
-
-def ranked_layers(ready: Quantizable, inputs: NDArray[np.float32], work: Path, told: Told) -> list[str]:
-    """Return the layers with weights, first the one that alone changes the logits most, of few pictures."""
-    batch, path = len(ready.batches[0]), work / "alone.onnx"
-    expected = run_literally(ready.path, inputs, batch=batch)
-    few = replace(ready, batches=ready.batches[: max(1, RANKED_ON // batch)], method="minmax")
-    changes: dict[str, float] = {}
-    for done, name in enumerate(ready.weighted, 1):
-        write_int8(few, path, only=name)
-        changes[name] = float(np.abs(run_literally(path, inputs, batch=batch) - expected).mean())
-        told.watch("ranking layers", done, len(ready.weighted))
-    return sorted(changes, key=lambda name: -changes[name])
-
-
 @dataclass(frozen=True, slots=True)
 class _Made:
     """A candidate that passes, and what it was made with."""
 
     source: Bundle
     order: Order
-    candidate: _Candidate
+    candidate: Candidate
     comparison: Comparison
     answers: Answers
     calibration: tuple[Record, ...]

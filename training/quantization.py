@@ -18,9 +18,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import ModelProto
+from onnx.shape_inference import infer_shapes_path
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
+from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from training.errors import ExportError
@@ -45,6 +46,7 @@ _ERRORS = (  # what onnxruntime's compiled part raises, and what its Python code
     ort_errors.Fail,
     ort_errors.InvalidArgument,
     ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
     AssertionError,
@@ -102,9 +104,11 @@ def make_ready(source: Path, inputs: NDArray[np.float32], folder: Path, *, metho
     """
     ready = folder / "ready.onnx"
     read_graph(source)
-    with _told("prepare the graph for quantisation"), redirect_stdout(io.StringIO()):
-        quant_pre_process(str(source), str(ready), skip_symbolic_shape=True)
+    with _told("prepare the graph for quantisation"):
+        _fold(source, ready)
+        infer_shapes_path(str(ready), str(ready))
     model = read_graph(ready)
+    add_pre_process_metadata(model)
     name_nodes(model)
     write_graph(model, ready)
     weighted = tuple(node.name for node in model.graph.node if _has_weights(node, model))
@@ -123,6 +127,21 @@ def make_ready(source: Path, inputs: NDArray[np.float32], folder: Path, *, metho
         never=never,
         types=WEIGHTED if transformer else (*WEIGHTED, *AROUND),
     )
+
+
+def _fold(source: Path, to: Path) -> None:
+    """Write a graph with what is constant computed, and norms folded into the layers before them."""
+    options = _quiet()
+    options.optimized_model_filepath = str(to)
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    ort.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+
+
+def _quiet() -> ort.SessionOptions:
+    """Return options of a session that raises what goes wrong, and need not also print it."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    return options
 
 
 def write_int8(graph: Quantizable, to: Path, *, in_float: Collection[str] = (), only: str | None = None) -> None:
@@ -158,9 +177,8 @@ def run_literally(path: Path, inputs: NDArray[np.float32], *, batch: int) -> NDA
 
     So a quantised graph computes in floats that are rounded where it says, as a device without integer kernels does.
     """
-    options = ort.SessionOptions()
+    options = _quiet()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
     with _told("run the graph node by node"):
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         name = session.get_inputs()[0].name
