@@ -26,10 +26,11 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A trial cannot go on: it diverged, ran out of memory, crashed."""
+    """A trial cannot go on: it diverged, ran out of memory, crashed. ``disk``: it takes no more, of the others neither."""
 
     number: int
     reason: str
+    disk: bool = False
 
 
 News = Reported | Fitted | Broken

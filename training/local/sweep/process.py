@@ -91,7 +91,7 @@ def write_news(news: News) -> str:
         return json.dumps({"epoch": asdict(news.epoch)})
     if isinstance(news, Fitted):
         return json.dumps({"fitted": asdict(news.best), "asked": news.asked})
-    return json.dumps({"broken": news.reason})
+    return json.dumps({"broken": news.reason, "disk": news.disk})
 
 
 def read_news(number: int, line: bytes | str) -> News | None:
@@ -104,4 +104,4 @@ def read_news(number: int, line: bytes | str) -> News | None:
         return Reported(number, Epoch(**said["epoch"]))
     if "fitted" in said:
         return Fitted(number, Epoch(**said["fitted"]), bool(said["asked"]))
-    return Broken(number, str(said["broken"]))
+    return Broken(number, str(said["broken"]), bool(said.get("disk")))

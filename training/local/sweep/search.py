@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from training.errors import TrainingError
+from training.errors import StorageError, TrainingError
 from training.hyperparameters import Value
 from training.leaderboard import State
 from training.local.sweep.ledger import Ledger, Proposal, Sampling
@@ -145,6 +145,8 @@ class Search:
         self.watch(Over(news.number, "terminated" if news.asked else "completed", value))
 
     def _break(self, news: Broken) -> None:
+        if news.disk:
+            raise StorageError(f"trial {news.number}: {news.reason}")  # begun again once there is room
         del self._running[news.number]
         self._fail(news.number, news.reason)
 

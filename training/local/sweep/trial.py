@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from edge.errors import EdgeError
 from edge.limits import be_modest, die_with, limit_memory
-from training.errors import TrainingError
+from training.errors import StorageError, TrainingError
 from training.local.run import Epoch, read_run
 
 ON = "on"
@@ -30,12 +30,14 @@ def main(folder: Path, talk: IO[str]) -> None:
             limit_memory()  # too large a batch shall fail, and be halved, before the system ends the process for it
         fitted = fit_run(read_run(folder), folder, lambda _: None, epoch_done=lambda epoch: _ask(talk, epoch))
         _tell(talk, {"fitted": asdict(fitted.best), "asked": fitted.how == "asked"})
+    except StorageError as error:
+        _tell(talk, {"broken": " ".join(str(error).split()), "disk": True})
     except (TrainingError, EdgeError) as error:
         _tell(talk, {"broken": " ".join(str(error).split())})
     except MemoryError:
         _tell(talk, {"broken": "out of memory; set a smaller training_batch_size, or fewer trials at a time"})
     except OSError as error:
-        _tell(talk, {"broken": f"{error.filename or folder}: {error.strerror}"})
+        _tell(talk, {"broken": f"{error.filename or folder}: {error.strerror}", "disk": True})
 
 
 def _ask(talk: IO[str], epoch: Epoch) -> bool:

@@ -28,6 +28,9 @@ def main() -> None:
     if script["ending"] == "crash":
         sys.stderr.write("boom\n")
         sys.exit(3)
+    if script["ending"] == "full":
+        print(json.dumps({"broken": "no room", "disk": True}), flush=True)  # noqa: T201 - as above
+        return
     if script["ending"] == "broken":
         print(json.dumps({"broken": "the loss became nan"}), flush=True)  # noqa: T201 - as above
         return

@@ -1,6 +1,6 @@
 """Trials that follow a script in their folder: as a program for real places, and a place that needs no processes.
 
-The script tells the figures of each epoch and how it ends: ``fitted``, ``broken``, ``crash``, or ``hang`` after them.
+The script tells the figures of each epoch and how it ends: ``fitted``, ``broken``, ``full``, ``crash``, or ``hang``.
 """
 
 import json
@@ -68,6 +68,8 @@ class Stage:
         if ending in ("fitted", "asked"):
             best = max(self._last[number], key=lambda told: told.validation[METRIC])
             return Fitted(number, best, ending == "asked")
+        if ending == "full":
+            return Broken(number, "no room", disk=True)
         return Broken(number, "ended with exit code 3: boom" if ending == "crash" else "the loss became nan")
 
     def answer(self, number: int, *, going: bool) -> None:

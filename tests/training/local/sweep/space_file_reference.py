@@ -1,6 +1,9 @@
 """Writes the tables of the reference of sweeps: ``python -m tests.training.local.sweep.space_file_reference``."""
 
+from collections.abc import Mapping
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from tests.training.azure.job_file_reference import keys
 from training.local.sweep.space_file import FitTable, SweepFile
@@ -8,7 +11,7 @@ from training.sweep_schema import Bandit, Limits, MedianStopping, Sweep, Truncat
 
 PAGE = Path(__file__).parents[4] / "docs/reference/sweep.md"
 BEGIN, END = "<!-- keys: written by tests/training/local/sweep/space_file_reference.py -->", "<!-- end of keys -->"
-SECTIONS = {
+SECTIONS: Mapping[str, type[BaseModel]] = {
     "At the top": SweepFile,
     "[limits]": Limits,
     "[fit]": FitTable,

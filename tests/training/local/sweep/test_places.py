@@ -84,6 +84,12 @@ class Contract:
         place.begin(0, write_script(tmp_path, [], "broken"))
         assert heard(place) == Broken(0, "the loss became nan")
 
+    def test_a_trial_whose_disk_is_full_says_so(self, opened: Opened, tmp_path: Path) -> None:
+        """So that the others need not try."""
+        place = opened()
+        place.begin(0, write_script(tmp_path, [], "full"))
+        assert heard(place) == Broken(0, "no room", disk=True)
+
     def test_a_trial_that_crashes_is_told(self, opened: Opened, tmp_path: Path) -> None:
         """With its last words; the others go on."""
         place = opened()

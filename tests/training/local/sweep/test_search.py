@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("optuna")
 
 from tests.training.local.sweep.plays import METRIC, Stage, write_script
-from training.errors import HyperparameterError, TrainingError
+from training.errors import HyperparameterError, StorageError, TrainingError
 from training.local.sweep.ledger import Proposal, Sampling, open_ledger
 from training.local.sweep.places import News
 from training.local.sweep.search import Began, Event, Order, Over, Progress, Search
@@ -81,6 +81,17 @@ def test_a_trial_that_fails_ends_no_sweep(tmp_path: Path, ending: str) -> None:
     assert one.run()
     assert states(one) == [("failed", None), ("completed", 0.5)]
     assert any(word in str(one.ledger.reason(0)) for word in ("nan", "boom", "at most 1"))
+
+
+def test_where_the_disk_is_full_the_sweep_stops(tmp_path: Path) -> None:
+    """No trial is lost by it: the same command begins it again."""
+    one = search(tmp_path, {0: ([], "full"), 1: ([0.5], "fitted")})
+    with pytest.raises(StorageError, match="trial 0: no room"):
+        one.run()
+    assert states(one) == [("running", None)]
+    again = search(tmp_path, {0: ([0.4], "fitted"), 1: ([0.5], "fitted")})
+    assert again.run()
+    assert states(again) == [("completed", 0.4), ("completed", 0.5)]
 
 
 def test_when_the_time_is_over_it_stops(tmp_path: Path) -> None:
