@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 
 from training.errors import UsageError
+from training.local.allocator import keep_freed_memory
 
 FitDevice = Literal["auto", "cpu", "gpu"]
 
@@ -55,7 +56,11 @@ def choose(device: FitDevice) -> Accelerator:
 
 @contextmanager
 def repeatable(threads: int) -> Iterator[None]:
-    """Compute on so many threads, and in the same order every time, as far as that costs nothing."""
+    """Compute on so many threads, and in the same order every time, as far as that costs nothing.
+
+    What is freed stays with the process, for good.
+    """
+    keep_freed_memory()
     torch.set_num_threads(threads)
     switches: Any = torch.utils.deterministic  # its one switch is missing from the package's types
     before = switches.fill_uninitialized_memory, torch.backends.cudnn.deterministic
