@@ -122,6 +122,7 @@ def convert(folder: Path, wishes: Wishes, out: Path, *, target: Target, copied: 
 
     What a format cannot hold is refused, or told of where it is little. OUT is made as a whole or not at all.
     """
+    _check_outside(out, folder)
     with whole_folder(out) as partial, bars() as shown:
         plan = planned(read_dataset(folder, wishes), target, told(shown, "reading"))
         write(plan, partial, link=not copied, told=told(shown, "writing"))
@@ -142,6 +143,7 @@ def split(
 
     Pictures that look the same, or that --by-name joins, are never parted. OUT is made as a whole or not at all.
     """
+    _check_outside(out, folder)
     with whole_folder(out) as partial, bars() as shown:
         collection = collect(folder, wishes, shares, care, told=told(shown, "checking"))
         dataset, lost = collection.checked.dataset, Counter[str]()
@@ -152,6 +154,12 @@ def split(
             lost += plan.lost
     print_summary(collection)
     _tell_lost(lost)
+
+
+def _check_outside(out: Path, folder: Path) -> None:
+    """Refuse a new collection inside the old one, which would be another from then on."""
+    if folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(f"{out}: lies in {folder}, and would be read as a part of it; name a place beside it")
 
 
 def _tell_lost(lost: Mapping[str, int]) -> None:

@@ -158,6 +158,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     Raises:
         DataError: there is something at the place already, or it cannot be written.
     """
+    folder = folder.resolve()  # "." has no name of its own
     partial = folder.with_name(f".{folder.name}.partial")
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

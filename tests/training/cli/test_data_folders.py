@@ -93,3 +93,12 @@ def test_wrong_patterns(steel: Path, tmp_path: Path) -> None:
         assert result.exit_code == 2
         assert message in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_new_collection_inside_the_old_one(steel: Path) -> None:
+    """It would become a part of what it was made of."""
+    for words in (("convert", steel, steel / "new", "--to", "csv"), ("split", steel, steel)):
+        result = run(*words)
+        assert result.exit_code == 2
+        assert "would be read as a part of it" in result.stderr
+    assert not (steel / "new").exists()
