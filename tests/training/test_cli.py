@@ -116,7 +116,7 @@ def test_fit_crossvalidate_evaluate(data: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "models" / "tiny" / "1"
     sizes = ("validation_resize_size=32", "validation_crop_size=32", "training_crop_size=32", "number_of_epochs=1")
     settings = [word for setting in (*sizes, "training_batch_size=8") for word in ("--set", setting)]
-    whole = ["--validation-data-size", "0", "--pretrained", "none"]
+    whole = ["--validation-data-size", "0", "--pretrained", "none", "--threads", "1"]
     fit = ["fit", data, "--name", "tiny", "--output", bundle, *whole, *settings]
     judge = ["crossvalidate", data, "--bundle", bundle, "--folds", "2", "--workers", "1", "--json"]
     fitted = run(*fit)

@@ -164,14 +164,8 @@ def read_fitted(folder: Path) -> Fitted | None:
         raise DataError(f"{path}: is none of this trainer's ({exc}); remove it to fit again") from exc
 
 
-def add_epoch(folder: Path, epoch: Epoch) -> None:
-    """Append an epoch to the figures. Raises OSError."""
-    with (folder / METRICS_FILE).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(epoch)) + "\n")
-
-
 def read_epochs(folder: Path) -> list[Epoch]:
-    """Return the figures so far; of an epoch that was run again after a kill the last ones. A cut last line is none.
+    """Return the figures so far.
 
     Raises:
         DataError: they cannot be read.
