@@ -125,6 +125,7 @@ def _told(run_folder: Path, run: Run, say: Say) -> dict[str, Any]:
 def _ended(fitted: Fitted) -> dict[str, Any]:
     return {
         "how": fitted.how,
+        "first_weights": fitted.origin,
         "epochs": len(fitted.epochs),
         "best_epoch": fitted.best.epoch,
         "device": fitted.device,

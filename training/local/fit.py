@@ -16,7 +16,20 @@ from training.errors import DataError, StorageError
 from training.local.accelerator import Accelerator, FitDevice, choose, repeatable
 from training.local.course import Course
 from training.local.examples import Told
-from training.local.run import RUN_FILE, Epoch, Fitted, Run, read_fitted, read_run, write_run
+from training.local.run import (
+    BEST_FILE,
+    CHECKPOINT_FILE,
+    FITTED_FILE,
+    METRICS_FILE,
+    PREVIOUS_FILE,
+    RUN_FILE,
+    Epoch,
+    Fitted,
+    Run,
+    read_fitted,
+    read_run,
+    write_run,
+)
 from training.local.shortage import told_shortage
 from training.local.train import load_real, trainer_for
 from training.local.trainer import Say, Watch
@@ -25,6 +38,8 @@ from training.recipe import NO_WEIGHTS, Recipe
 
 HELD_OUT = 0.2
 """What share of each class is held out where nothing else is asked for."""
+LEARNT = (METRICS_FILE, CHECKPOINT_FILE, PREVIOUS_FILE, BEST_FILE, FITTED_FILE)
+"""What is in a run's folder once there is something to lose."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -163,8 +178,8 @@ def _claimed(folder: Path, run: Run) -> Iterator[None]:
 
 
 def _note(folder: Path, run: Run) -> None:
-    """Write down what is trained on what, unless the folder says so already."""
-    if (folder / RUN_FILE).exists():
+    """Write down what is trained on what, unless the folder says so already; what has learnt nothing gives way."""
+    if (folder / RUN_FILE).exists() and any((folder / name).exists() for name in LEARNT):
         there = read_run(folder)
         if there == run:
             return

@@ -111,6 +111,7 @@ def test_manifest_says_how_it_was_made(fitted: Fitted, records: list[Record]) ->
     assert "learning_rate=0.002" in provenance["command"]
     assert "--drawn 12" in provenance["command"]
     assert "--mirrored" in provenance["command"]
+    assert provenance["fit"]["first_weights"] == "from scratch"
     assert provenance["dataset"]["pictures"] == 36
     assert provenance["dataset"]["held_out"] == 6
     assert provenance["versions"]["torch"] == torch.__version__

@@ -234,6 +234,16 @@ def test_another_fit_in_the_same_folder_is_refused(
     assert (whole / "run.json").read_bytes() == before
 
 
+def test_a_fit_that_never_learnt_anything_gives_way(records: list[Record], tmp_path: Path) -> None:
+    """First weights misspelt: the corrected command needs no other folder."""
+    wrong = tiny_run(records, rest={"pretrained": "gone.pth"})
+    with pytest.raises(DataError, match=r"gone\.pth: there is no such file of weights"):
+        fit_run(wrong, tmp_path, lambda _: None)
+    right = tiny_run(records, number_of_epochs=1)
+    fit_run(right, tmp_path, lambda _: None)
+    assert read_run(tmp_path) == right
+
+
 def test_other_pictures_are_refused(records: list[Record], whole: Path) -> None:
     """So are the same ones held out otherwise."""
     with pytest.raises(DataError, match="other pictures, or other labels for them"):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -24,6 +25,8 @@ QUIET = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_VERBOSITY": "critical",
 }
+_ERROR = re.compile(r"^: [\w.]+: ")
+"""How a traceback's last line begins: the error's type."""
 Say = Callable[[str], object]
 
 
@@ -86,7 +89,7 @@ def _told(repository: str, revision: str, *, signed_in: bool, limit_s: float) ->
             if silence.broken:
                 raise UnavailableError(f"{repository}: the hub is silent for more than {limit_s:g} s")
             if process.wait():
-                said = last_line(process.stderr.read() if process.stderr else b"")
+                said = _ERROR.sub(": ", last_line(process.stderr.read() if process.stderr else b""))
                 raise UnavailableError(f"{repository}: cannot be had from the hub{said}")
         finally:
             silence.end()
