@@ -18,7 +18,7 @@ from training.local.sweep.places import Broken, Fitted, News, Reported, Workplac
 
 distributed = pytest.importorskip("distributed")
 
-from training.local.sweep.dask_place import OnDask  # noqa: E402 - Dask may be absent
+from training.local.sweep.dask_place import OnDask, settle  # noqa: E402 - Dask may be absent
 
 WAIT_S = 30.0
 Opened = Callable[[], Workplace]
@@ -238,3 +238,12 @@ def test_a_lost_worker_s_trial_goes_on_elsewhere(scheduler: str, tmp_path: Path)
         place.answer(0, going=True)
         assert heard(place) == Reported(0, epoch(2, 0.7))
         place.close()
+
+
+def test_what_a_killed_sweep_left_on_workers_ends_when_it_goes_on(scheduler: str, tmp_path: Path) -> None:
+    """The client that is gone says nothing any more; the next one says that it is another."""
+    with distributed.Client(scheduler, set_as_default=False) as client:
+        OnDask(client, tmp_path, played_program).begin(0, write_script(tmp_path, [], "hang"))
+        (pid,) = pids(tmp_path)
+        settle(client, tmp_path)
+        assert is_gone(pid)
