@@ -161,9 +161,9 @@ class _Shown:
     def say(self, line: str) -> None:
         self._shown.say(line)
 
-    def progress(self, trial: "Trial", share: float, spent: float) -> None:
-        best = "".join(f"  {name} {value:.3f}" for name, value in trial.validation.items() if name != "log_loss")
-        figures = f"trial {trial.number}, {trial.candidate}: {share:.0%}, epoch {trial.epochs}/{trial.planned}{best}"
+    def progress(self, trial: "Trial", share: float, spent: float) -> None:  # noqa: ARG002 - a port's signature
+        best = "".join(f" {name} {value:.3f}" for name, value in trial.validation.items() if name != "log_loss")
+        figures = f"{trial.candidate} {trial.epochs}/{trial.planned}{best}"
         fresh = trial.epochs > 0 and (trial.number, trial.epochs) != self._last
         self._last = (trial.number, trial.epochs)
         self._shown.update("budget", min(round(spent), self._budget), self._budget, figures, milestone=fresh)
@@ -179,8 +179,8 @@ def _print(search: "Search", folder: Path, name: str, *, as_json: bool) -> None:
     table = Table(*trial_columns(search), box=None, pad_edge=False)
     for row in trial_rows(search):
         table.add_row(*row)
-    Console().print(table, "")
-    for line in summary(search, name):
-        click.echo(line)
-    if search.outcome:
-        click.echo(f"The bundle lies in {search.outcome.bundle}, the story in {folder / STORY_FILE}")
+    console = Console()
+    console.print(table, "")
+    bundle = search.outcome.bundle if search.outcome else ""
+    for line in (*summary(search, name), f"The bundle lies in {bundle}, the story in {folder / STORY_FILE}"):
+        console.print(line, highlight=False, markup=False, soft_wrap=not console.is_terminal)

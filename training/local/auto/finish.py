@@ -55,7 +55,7 @@ def finish(search: Search, trials: LocalTrials, test: Sequence[Record], target: 
     """
     order = ranked(search.trials, search.facts.metric)
     chosen, bundle, passed_over = _exported(search, order, target, shown)
-    rivals = [trial for trial in order if trial.candidate != chosen.candidate]
+    rivals = [trial for trial in order if trial.candidate != chosen.candidate and trial.how != "slow"]
     outcome = _compared(trials, chosen, rivals[0] if rivals else None)
     if test:
         shown.say(f"judging it on the {len(test)} pictures kept aside")

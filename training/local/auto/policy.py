@@ -1,7 +1,7 @@
 """What AutoMode does next: pure, from what has been tried and the time that is left.
 
 1. A fit of the best recipe known, over as many epochs as there is time for: a schedule fitted to it beats one cut off.
-   Where not even a seventh of its epochs fits, a faster one; where none reaches that, the fastest for what there is.
+   Where too few of them fit, a faster one; where none reaches that, the fastest for what there is.
 2. With time for it, successive halving (Jamieson and Talwalkar 2016, arXiv:1502.07943): short fits of the others, each
    with a schedule of its own, then whole ones of their better half. Else whole fits in the portfolio's order.
 3. Variations of the best one, until nothing more would end in time. A fit that could not end is never begun.
@@ -15,16 +15,16 @@ from statistics import median
 from training.local.auto.portfolio import Candidate, variations, with_epochs
 from training.local.auto.search import Search, Speed, Stage, Trial
 from training.local.auto.verdict import ranked
-from training.recipe import NO_WEIGHTS, Recipe
+from training.recipe import Recipe
 
 MARGIN = 0.93
 """A fit may be planned for this much of the time left: no machine is even."""
-LEAST = 0.15
-"""The first fit goes over at least this much of a whole one's epochs: smaller sides cost more than fewer epochs."""
 SHORT = 0.25
 """A short fit goes over this much of a whole one's epochs."""
 FASTER = 0.7
 """What is no faster than this is no way out where the best recipe takes too long."""
+SAFE_EPOCHS = 3
+"""So many epochs must fit for a first fit: on a machine that is three times as slow as measured, one still ends."""
 WORTHWHILE = 0.5
 """Later fits over less than this much of a whole one's epochs would only lose."""
 FEWEST_TO_HALVE = 3
@@ -109,7 +109,7 @@ def _first(search: Search, candidates: Sequence[Candidate], left: float) -> Acti
     for candidate in (order := _ever_faster(candidates)):
         speed = speed_of(search, candidate)
         pace = speed or _guess(search, candidate)
-        comes_far = pace is None or _fitting(pace, candidate, left) >= max(1, _enough(candidate) * candidate.epochs)
+        comes_far = pace is None or _fitting(pace, candidate, left) >= max(SAFE_EPOCHS, candidate.least * candidate.epochs)
         if speed is None and (comes_far or candidate is order[-1]):
             return Measure(candidate)
         if speed and comes_far:
@@ -124,11 +124,6 @@ def _ever_faster(candidates: Sequence[Candidate]) -> list[Candidate]:
         if candidate.cost < FASTER * order[-1].cost:
             order.append(candidate)
     return order
-
-
-def _enough(candidate: Candidate) -> float:
-    """Return which share of a whole fit's epochs is worth being the first: there is something else before it."""
-    return LEAST if candidate.recipe.pretrained == NO_WEIGHTS else WORTHWHILE
 
 
 def _fastest(search: Search, candidates: Sequence[Candidate], left: float) -> Fit | TooLittle:

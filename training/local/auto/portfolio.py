@@ -24,6 +24,8 @@ BASE_PX, BASE_BATCH, BASE_RATE = 96, 32, 3e-3
 FULL_STEPS, TUNING_STEPS = 2100, 800
 """Steps of a whole fit: from scratch, as 56 epochs of 1,200 pictures; from weights that were trained before."""
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 120
+LEAST, LEAST_TUNED, LEAST_SPARE = 0.15, 0.5, 0.05
+"""Fine-tuning must be worth it, and what is even smaller than a spare one hardly sees anything."""
 CHECKPOINT_S = 5.0
 """About how much of a fit is lost by a kill, at most."""
 FEW_PICTURES = 50
@@ -37,7 +39,8 @@ class Candidate:
     """A recipe with the number of epochs that a whole fit of it takes. ``spare``: only where the others are too slow.
 
     ``cost`` is a guess of how long a step takes, by that of MobileNetV2 at the base side; it decides only what is not
-    even measured. ``like`` is the candidate by whose measured speed it goes.
+    even measured. ``like`` is the candidate by whose measured speed it goes. Where less than the share ``least`` of its
+    epochs fits, a faster one comes first instead.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Candidate:
     why: str
     cost: float
     like: str
+    least: float = LEAST
     spare: bool = False
 
     @property
@@ -100,7 +104,8 @@ class _Maker:
         """Yield what begins with weights that were trained before."""
         for model, rate in TUNED.items():
             if model in pretrained:
-                yield self.candidate(model, 224, "begins with what others have learnt", rate, pretrained[model])
+                found = self.candidate(model, 224, "begins with what others have learnt", rate, pretrained[model])
+                yield replace(found, least=LEAST_TUNED)
 
     def scratch(self) -> Iterator[Candidate]:
         """Yield what begins from nothing."""
@@ -122,7 +127,8 @@ class _Maker:
         """Yield what is faster, for a machine or a budget on which nothing better can be trained."""
         for side in (64, 32):
             if side < min(BASE_PX, self.largest):
-                yield replace(self.candidate("mobilenetv2", side, "what this time allows"), spare=True)
+                found = self.candidate("mobilenetv2", side, "what this time allows")
+                yield replace(found, spare=True, least=LEAST_SPARE)
 
     @property
     def largest(self) -> int:

@@ -282,6 +282,6 @@ def _came_of(trial: Trial, metric: str) -> str:
     reasons: Mapping[How, str] = {
         "time": f"; the time is up after {trial.epochs} of {trial.planned} epochs",
         "asked": f"; asked to end after {trial.epochs} of {trial.planned} epochs",
-        "slow": "; slower than measured, so it begins anew over fewer epochs",
+        "slow": "; slower than measured, so the first fit is planned anew",
     }
     return f"{figures}, {duration(trial.seconds)}{reasons.get(trial.how, '')}"

@@ -22,8 +22,8 @@ TRIALS_FOLDER = "trials"
 Stage = Literal["whole", "short"]
 """``short``: over a quarter of the epochs, to see which candidates are worth a whole fit."""
 How = Literal["under way", "ended", "time", "slow", "asked", "failed"]
-"""``ended``: all its epochs; ``time``: the budget was over; ``slow``: it would not have ended in time, and was begun
-anew over fewer epochs; ``asked``: somebody asked to end; ``failed``: see its ``fault``."""
+"""``ended``: all its epochs; ``time``: the budget was over; ``slow``: it would not have ended in time, and what is
+tried was planned anew; ``asked``: somebody asked to end; ``failed``: see its ``fault``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ HOW: Mapping[How, str] = {
     "under way": "under way",
     "ended": "all epochs",
     "time": "the time was up",
-    "slow": "slower than measured, begun anew",
+    "slow": "slower than measured, planned anew",
     "asked": "asked to end",
     "failed": "failed",
 }
