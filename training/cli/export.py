@@ -190,7 +190,7 @@ def _records(roots: Sequence[Path], task: Task) -> tuple[Record, ...]:
 
 
 def _told(shown: Bars) -> Told:
-    return Told(_say, shown.update)
+    return Told(shown.say, shown.update)
 
 
 def _show_plain(bundle: Bundle, folder: Path, *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -102,7 +103,7 @@ def fit(  # noqa: PLR0913 - one parameter an option, as click passes them
     )
     with _how_to_go_on(run_folder):
         fitted = _fitted(run, run_folder, device)
-        bundle = export_run(run_folder, export, folder)
+        bundle = export_run(run_folder, export, folder, say=partial(click.echo, err=True))
     if as_json:
         click.echo(json.dumps(json_of(run, fitted, run_folder, bundle)))
     else:
