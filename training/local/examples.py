@@ -123,11 +123,12 @@ def load(
     most_bytes: float | None = None,
     threads: int = 1,
     told: Told = lambda done, total: None,  # noqa: ARG005 - a port's names
+    say: Callable[[str], object] = lambda _: None,
 ) -> Examples:
     """Decode every record as the edge does; a shorter side above `shorter_side` pixels is reduced to that.
 
     All are decoded once now, so that a bad one is named at once. `most_bytes` of them are kept, by default half of
-    the memory that is free.
+    the memory that is free; `say` hears where that is not all.
 
     Raises:
         DataError: a file is no readable picture.
@@ -138,6 +139,10 @@ def load(
     with ThreadPoolExecutor(threads) as pool:
         for done, _ in enumerate(pool.map(store.read, range(len(records))), 1):
             told(done, len(records))
+    if store.kept < len(records):
+        say(
+            f"{store.kept} of {len(records)} pictures fit into memory; the others are decoded anew whenever they are used"
+        )
     return Examples(store.pictures(), labels_of(records, classes, task))
 
 

@@ -109,7 +109,9 @@ def _fit(run: Run, folder: Path, accelerator: Accelerator, heard: _Heard) -> Fit
     if content_hash(run.records) != run.sha256:
         raise DataError("the pictures have changed since the fit began; put them back, or give another --run")
     with repeatable(run.threads):
-        examples = load_real(run.records, run.classes, run.recipe, threads=run.threads, told=heard.reading)
+        examples = load_real(
+            run.records, run.classes, run.recipe, threads=run.threads, told=heard.reading, say=heard.say
+        )
         training = examples.subset(range(len(run.training)))
         held_out = examples.subset(range(len(run.training), len(examples))) if run.held_out else None
         kept = read_checkpoint(folder, heard.say)

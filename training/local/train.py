@@ -24,10 +24,11 @@ def load_real(
     *,
     threads: int = 1,
     told: Told = lambda done, total: None,  # noqa: ARG005 - a port's names
+    say: Say = lambda _: None,
 ) -> Examples:
     """Decode the records, labelled by their classes' positions; far larger pictures than needed are reduced."""
     sizes = recipe.settings.training_crop_size, recipe.settings.validation_resize_size
-    return load(records, classes, SPARE * max(sizes), recipe.task, threads=threads, told=told)
+    return load(records, classes, SPARE * max(sizes), recipe.task, threads=threads, told=told, say=say)
 
 
 def trainer_for(

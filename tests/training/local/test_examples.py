@@ -34,8 +34,9 @@ def test_no_more_is_kept_than_memory_allows(records: list[Record]) -> None:
 
 def test_a_collection_larger_than_memory_can_be_used(records: list[Record]) -> None:
     """Nothing kept: subsets, slices and joins work as with everything kept."""
-    classes = classes_of(records)
-    held, read = (load(records, classes, 16, most_bytes=most, threads=2) for most in (1e9, 0))
+    classes, said = classes_of(records), list[str]()
+    held, read = (load(records, classes, 16, most_bytes=most, threads=2, say=said.append) for most in (1e9, 0))
+    assert said == ["0 of 12 pictures fit into memory; the others are decoded anew whenever they are used"]
     for one, other in ((held.subset([3, 1]), read.subset([3, 1])), (held.joined(held), read.joined(held))):
         assert torch.equal(torch.stack(list(one.pictures)), torch.stack(list(other.pictures)))
         assert torch.equal(one.labels, other.labels)
