@@ -26,7 +26,7 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A trial cannot go on: it diverged, ran out of memory, crashed; or the ``disk`` takes no more, so that none can."""
+    """A trial cannot go on: it diverged, ran out of memory, crashed. ``disk``: it takes no more, whatever the trial."""
 
     number: int
     reason: str
