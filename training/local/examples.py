@@ -140,9 +140,8 @@ def load(
         for done, _ in enumerate(pool.map(store.read, range(len(records))), 1):
             told(done, len(records))
     if store.kept < len(records):
-        say(
-            f"{store.kept} of {len(records)} pictures fit into memory; the others are decoded anew whenever they are used"
-        )
+        held = f"{store.kept} of {len(records)} pictures fit into memory"
+        say(f"{held}; the others are decoded anew whenever they are used")
     return Examples(store.pictures(), labels_of(records, classes, task))
 
 
