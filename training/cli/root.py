@@ -12,7 +12,7 @@ from training.cli.late import Commands, LateGroup
 from training.errors import TrainingError, UsageError
 
 COMMANDS: Commands = {
-    "data": ("training.cli.data:data", "Check labelled pictures, upload them to Azure, draw some."),
+    "data": ("training.cli.data:data", "Check, convert, split and upload labelled pictures; draw some."),
     "fit": ("training.cli.fit:fit", "Train a network and end with a proven bundle."),
     "sweep": ("training.cli.sweep:sweep", "Try many hyperparameters; the best trial becomes a bundle."),
     "auto": ("training.cli.auto:auto", "Pick networks and settings by itself, within a time."),
