@@ -122,7 +122,7 @@ def _trials(parts: Parts, request: Request, folder: Path, shown: Shown) -> Local
 def _with_threads(search: Search, trials: LocalTrials, shown: Shown) -> Request:
     """Return the request with as many threads as are quickest here."""
     cores, request = usable_cores(), search.request
-    threads = trials.threads_for(portfolio(search.facts, seed=request.seed)[0].recipe) if cores > 1 else 1
+    threads = trials.threads_for() if cores > 1 else 1
     if threads < cores:
         shown.say(f"the machine is busy: {threads} of {cores} threads are quicker than all")
     return replace(request, threads=threads)

@@ -109,7 +109,9 @@ def _first(search: Search, candidates: Sequence[Candidate], left: float) -> Acti
     for candidate in (order := _ever_faster(candidates)):
         speed = speed_of(search, candidate)
         pace = speed or _guess(search, candidate)
-        comes_far = pace is None or _fitting(pace, candidate, left) >= max(SAFE_EPOCHS, candidate.least * candidate.epochs)
+        comes_far = pace is None or _fitting(pace, candidate, left) >= max(
+            SAFE_EPOCHS, candidate.least * candidate.epochs
+        )
         if speed is None and (comes_far or candidate is order[-1]):
             return Measure(candidate)
         if speed and comes_far:

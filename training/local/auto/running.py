@@ -115,7 +115,7 @@ class Runner:
     def _finishing(self) -> float:
         """Seconds that are kept for the bundle; more on a machine that turned out slow."""
         pictures = [speed.epoch / speed.cost / self.search.facts.training for speed in self.search.speeds.values()]
-        return finishing(self.search.request.budget, max(pictures, default=0.0))
+        return finishing(self.search.request.budget, min(pictures, default=0.0))
 
     def _decide(self) -> None:
         if self._means.asked():

@@ -1,5 +1,6 @@
 """The trials of AutoMode for real: each a run of the trainer in a folder of its own."""
 
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -7,6 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from time import monotonic
+
+import torch
+from torch.nn.functional import conv2d
 
 from training.dataset.records import Record
 from training.image_models import METRICS
@@ -25,6 +29,7 @@ MEASURED_STEPS = 5
 MEASURED_JUDGED = 64
 JUDGING = 0.35
 """What judging a picture takes, by what training on it takes, where it was not measured."""
+CONVOLUTIONS = 15
 BETTER = 0.8
 """Fewer threads are taken where a step takes less than this of what it takes on all."""
 
@@ -73,18 +78,15 @@ class LocalTrials:
         start = self._hashing + timed.building + timed.reading * len(run.records) / len(some.records)
         return start, max(1, len(run.training) // batch) * a_step + len(run.held_out) * judging
 
-    def threads_for(self, recipe: Recipe) -> int:
-        """Return on how many threads a step is quickest: on all, or on half or one of them where others keep them busy.
+    def threads_for(self) -> int:
+        """Return on how many threads it is quickest: on all, or on half or one of them where others keep them busy.
 
         Threads wait for each other at every layer: where each waits for a processor, too, many are slower than one.
         """
-        steps: dict[int, float] = {}
-        for threads in sorted({self._threads, max(1, self._threads // 2), 1}, reverse=True):
-            run = replace(self._run(recipe), threads=threads)
-            some = replace(run, training=_spread(run.training, 3 * recipe.settings.training_batch_size), held_out=())
-            timed = self._timed_epoch(some, most_s=self._measuring_s / 3)
-            steps[threads] = min(after - before for before, after in pairwise(timed.times))
-        self._threads = quickest_threads(steps)
+        most, seconds = self._threads, {1: _convolving(1)}
+        for threads in {most, max(1, most // 2)} - {1}:
+            seconds[threads] = _convolving(threads, 2 * CONVOLUTIONS * seconds[1])
+        self._threads = quickest_threads(seconds)
         self._prepared = None
         return self._threads
 
@@ -129,9 +131,9 @@ class LocalTrials:
             self._hashing = monotonic() - began  # every fit looks again whether the pictures are the same
         return replace(self._prepared, recipe=recipe)
 
-    def _timed_epoch(self, run: Run, most_s: float | None = None) -> "_Timed":
-        """Begin a run, for so many seconds at most."""
-        began, most = monotonic(), self._measuring_s if most_s is None else most_s
+    def _timed_epoch(self, run: Run) -> "_Timed":
+        """Begin a run, for as long as a measurement may take."""
+        began, most = monotonic(), self._measuring_s
         with repeatable(run.threads):
             examples = load_real(run.records, run.classes, run.recipe, threads=run.threads)
             reading = monotonic() - began
@@ -149,6 +151,18 @@ class LocalTrials:
             with suppress(EndedError):
                 trainer.run_epoch(1, watch)
         return _Timed(reading, times[0] - began - reading, times)
+
+
+def _convolving(threads: int, most_s: float = math.inf) -> float:
+    """Return the seconds that one small convolution takes on so many threads; tried for ``most_s`` seconds or so."""
+    pictures, weights = torch.rand(8, 32, 48, 48), torch.rand(32, 32, 3, 3)
+    with repeatable(threads):
+        conv2d(pictures, weights)
+        began, done = monotonic(), 0
+        while done < CONVOLUTIONS and monotonic() - began < most_s:
+            conv2d(pictures, weights)
+            done += 1
+    return (monotonic() - began) / done
 
 
 def quickest_threads(steps: Mapping[int, float]) -> int:
