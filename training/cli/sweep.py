@@ -111,14 +111,18 @@ def _swept(file: "SweepFile", places: _Places) -> tuple["SweepView", Path]:
     check_identity(file.name, places.version)
     folder = (places.output or Path("sweeps") / file.name).resolve()
     target = places.bundle or Path("models") / file.name / places.version
-    with _told_how_to_go_on(places), opened_sweep(file, places.space, folder) as sweeping:
+    with _told_how_to_go_on(places), opened_sweep(file, places.space, folder, _say) as sweeping:
         place_for(sweeping, target)
         with watching(lambda: sweeping.view(running=True)) as watch:
             whole = sweeping.search(opened_on(places.on, folder, file.fit.threads), watch)
         if not whole:
             click.echo(f"the time is over; {_how(places)} goes on, with another --version", err=True)
-        export_winner(sweeping, target, places.version, lambda said: click.echo(said, err=True))
+        export_winner(sweeping, target, places.version, _say)
         return sweeping.view(running=False), target
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 @contextmanager

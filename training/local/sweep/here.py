@@ -31,14 +31,13 @@ class Here:
 
     def _attend(self, number: int, folder: Path, started: threading.Event) -> None:
         try:
-            process = TrialProcess(number, folder, self._program(folder))
-        except OSError as error:
-            self._news.put(Broken(number, f"no process can be started: {error.strerror}"))
+            process = self._processes[number] = TrialProcess(number, folder, self._program(folder))
+        except OSError as error:  # no other trial would fare better
+            self._news.put(Broken(number, f"no process can be started ({error.strerror})", disk=True))
             return
         finally:
             started.set()
         with process:
-            self._processes[number] = process
             for news in process.news():
                 if isinstance(news, Fitted | Broken):
                     self._processes.pop(number, None)

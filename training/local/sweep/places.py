@@ -26,7 +26,10 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A trial cannot go on: it diverged, ran out of memory, crashed. ``disk``: it takes no more, whatever the trial."""
+    """A trial cannot go on: it diverged, ran out of memory, crashed.
+
+    ``disk``: the machine has no room for any, on its disk or for their processes; no other trial would fare better.
+    """
 
     number: int
     reason: str

@@ -105,6 +105,8 @@ class Search:
     def _begin(self, proposal: Proposal, *, again: bool) -> None:
         try:
             order = self.prepare(proposal)
+        except StorageError:
+            raise  # no fault of the trial's: it is begun once there is room
         except TrainingError as error:
             self._fail(proposal.number, str(error))
             return

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from training.dataset.labelled import Labelled, read_labelled
 from training.dataset.reading import Wishes
-from training.errors import DataError
+from training.errors import DataError, StorageError
 from training.hyperparameters import Value
 from training.local.fit import HELD_OUT, prepare_run
 from training.local.run import RUN_FILE, Run, read_run, write_run
@@ -27,17 +27,19 @@ SEED = "random_seed"
 """Who is held out is drawn with it: where it is swept, with its default, so that trials can be compared."""
 Opened = Callable[[Run, int], AbstractContextManager[tuple[Workplace, int]]]
 """Opens the place for trials of a run, so many at a time; gives it, and the threads that each trial has there."""
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweeping:
-    """A claimed sweep, ready to run. ``run`` is what all trials have in common."""
+    """A claimed sweep, ready to run. ``run`` is what all trials have in common; ``say`` hears of first weights."""
 
     file: SweepFile
     folder: Path
     ledger: Ledger
     run: Run
     beside: Path
+    say: Say
 
     @property
     def ident(self) -> str:
@@ -97,22 +99,33 @@ class Sweeping:
     def _found_weights(self, model: str) -> str:
         file = (self.beside / self.file.fit.pretrained).resolve()
         named = str(file) if file.is_file() else self.file.fit.pretrained
-        return settled(replace(self.file.recipe({MODEL_NAME: model}), pretrained=named))[0].pretrained
+        recipe, source = settled(replace(self.file.recipe({MODEL_NAME: model}), pretrained=named), self.say)
+        self.say(f"{model}: {source if recipe.pretrained == NO_WEIGHTS else f'begins with {source}'}")
+        return recipe.pretrained
 
     def _prepare(self, proposal: Proposal, threads: int) -> Order:
-        """Write what a trial fits into its folder; what was begun before stays what it was."""
+        """Write what a trial fits into its folder; what was begun before stays what it was.
+
+        Raises:
+            UsageError: what was drawn cannot be trained with.
+            StorageError: the folder cannot be written.
+        """
         folder = trial_folder(self.folder, proposal.number)
         if (folder / RUN_FILE).exists():
             run = read_run(folder)
         else:
             run = replace(self.run, recipe=self._recipe(proposal.hyperparameters), threads=threads)
-            write_run(folder, run)
+            try:
+                write_run(folder, run)
+            except OSError as error:
+                said = f"{folder}: cannot be written ({error.strerror})"
+                raise StorageError(f"{said}; make room, and the same command goes on") from error
         return Order(folder, run.recipe.settings.number_of_epochs)
 
 
 @contextmanager
-def opened_sweep(file: SweepFile, path: Path, folder: Path) -> Iterator[Sweeping]:
-    """Claim a sweep's folder, read its data, and give what can be run.
+def opened_sweep(file: SweepFile, path: Path, folder: Path, say: Say = lambda _: None) -> Iterator[Sweeping]:
+    """Claim a sweep's folder, read its data, and give what can be run; ``say`` hears which first weights there are.
 
     Raises:
         UsageError: the folder is another sweep's, or one runs in it.
@@ -124,7 +137,7 @@ def opened_sweep(file: SweepFile, path: Path, folder: Path) -> Iterator[Sweeping
         run = common_run(file, path.parent)
         if ledger.note(DATA, run.sha256) != run.sha256:
             raise DataError(f"{folder}: the data has changed since this sweep began; give another --output")
-        sweeping = Sweeping(file=file, folder=folder, ledger=ledger, run=run, beside=path.parent)
+        sweeping = Sweeping(file=file, folder=folder, ledger=ledger, run=run, beside=path.parent, say=say)
         for model in file.models:
             sweeping.first_weights(model)
         yield sweeping

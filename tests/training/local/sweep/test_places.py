@@ -209,6 +209,17 @@ def test_a_killed_trial_says_that_memory_may_have_run_out(tmp_path: Path) -> Non
     place.close()
 
 
+def test_where_no_process_can_be_started_no_other_trial_is_tried(tmp_path: Path) -> None:
+    """It is no fault of the trial's."""
+    place = Here(lambda _: ("/there/is/none",))
+    place.begin(0, tmp_path)
+    news = heard(place)
+    assert isinstance(news, Broken)
+    assert news.disk
+    assert "no process can be started" in news.reason
+    place.close()
+
+
 def test_trials_die_with_the_sweep(tmp_path: Path) -> None:
     """Also with one that is killed."""
     write_script(tmp_path, [], "hang")

@@ -26,6 +26,8 @@ def search(folder: Path, plays: Plays, *, stage: Stage | None = None, **keys: An
         values, ending = plays.get(proposal.number, ([0.5], "fitted"))
         if ending == "unfit":
             raise HyperparameterError("learning_rate=2: must be at most 1")
+        if ending == "unwritable":
+            raise StorageError("no room for its folder")
         return Order(write_script(folder / str(proposal.number), values, ending), len(values))
 
     spaces = [{"learning_rate": read_distribution({"type": "uniform", "min_value": 0.01, "max_value": 0.1})}]
@@ -83,10 +85,11 @@ def test_a_trial_that_fails_ends_no_sweep(tmp_path: Path, ending: str) -> None:
     assert any(word in str(one.ledger.reason(0)) for word in ("nan", "boom", "at most 1"))
 
 
-def test_where_the_disk_is_full_the_sweep_stops(tmp_path: Path) -> None:
-    """No trial is lost by it: the same command begins it again."""
-    one = search(tmp_path, {0: ([], "full"), 1: ([0.5], "fitted")})
-    with pytest.raises(StorageError, match="trial 0: no room"):
+@pytest.mark.parametrize("ending", ["full", "unwritable"])
+def test_where_the_disk_is_full_the_sweep_stops(tmp_path: Path, ending: str) -> None:
+    """No trial is lost by it, whether it had begun or not: the same command begins it again."""
+    one = search(tmp_path, {0: ([], ending), 1: ([0.5], "fitted")})
+    with pytest.raises(StorageError, match="no room"):
         one.run()
     assert states(one) == [("running", None)]
     again = search(tmp_path, {0: ([0.4], "fitted"), 1: ([0.5], "fitted")})
