@@ -9,12 +9,13 @@ import click
 from click.core import ParameterSource
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from edge.bundle import Bundle, Task, open_bundle
 from training.answers import Answers
+from training.cli.judged import print_confusion
 from training.cli.options import FOLDER, data_argument, json_option, recipe_options, wishes_options
 from training.cli.progress import bars
-from training.cli.tables import print_figures
 from training.dataset.labelled import Labelled, read_labelled
 from training.dataset.reading import Wishes
 from training.errors import UsageError
@@ -107,7 +108,8 @@ def _print(answers: Answers, figures: Mapping[str, Any], *, as_json: bool) -> No
         _print_classes(answers)
         click.echo(f"iou {figures['iou']:.4f} over {len(answers.records)} pictures")
     else:
-        print_figures(answers.confusion(), figures, as_json=False)
+        print_confusion(answers.confusion())
+        click.echo(f"accuracy {figures['accuracy']:.4f}: {figures['mistakes']} of {figures['pictures']} wrong")
     of_folds = figures[FOLDS_FIGURES[figures["primary_metric"]]]
     click.echo(f"folds {min(of_folds):.4f} to {max(of_folds):.4f}")
 
@@ -117,7 +119,7 @@ def _print_classes(answers: Answers) -> None:
     for column in ("pictures", "precision", "recall", "f1"):
         table.add_column(column, justify="right", no_wrap=True)
     for row in _rows(answers):
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # a class's name may hold what rich takes for markup
     Console().print(table)
 
 

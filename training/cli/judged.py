@@ -24,12 +24,16 @@ def print_judgement(judgement: Judgement) -> None:
     console.print(_metrics(judgement))
     console.print(_classes(judgement))
     if not judgement.answers.multilabel and judgement.mistakes:
-        confusion = judgement.answers.confusion()
-        console.print(_matrix(confusion) if len(confusion.labels) <= MOST_COLUMNS else _confusions(confusion))
+        print_confusion(judgement.answers.confusion())
     if len(judgement.contenders) > 1:
         console.print(_contenders(judgement))
     for sentence in summary(judgement):
         click.echo(sentence)
+
+
+def print_confusion(confusion: Confusion) -> None:
+    """Print true classes against answers, or of many classes the most frequent confusions."""
+    Console().print(_matrix(confusion) if len(confusion.labels) <= MOST_COLUMNS else _confusions(confusion))
 
 
 def _table(*columns: str) -> Table:

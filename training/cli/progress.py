@@ -39,7 +39,7 @@ class Bars:
             self._tasks[task] = self._progress.add_task(task, total=total, figures="")
         self._progress.update(self._tasks[task], completed=done, total=total, figures=figures)
         if milestone and not self._console.is_terminal:
-            self._console.print(f"{task}: {figures}", highlight=False, soft_wrap=True)
+            self._console.print(f"{task}: {figures}", highlight=False, markup=False, soft_wrap=True)
 
     def say(self, line: str) -> None:
         """Print a line above the bars."""

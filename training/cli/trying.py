@@ -23,7 +23,7 @@ def watching(view: Callable[[], SweepView]) -> Iterator[Watch]:
     """Show on standard error what happens, until the block ends."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda event: console.print(line(event), highlight=False, soft_wrap=True)
+        yield lambda event: console.print(line(event), highlight=False, markup=False, soft_wrap=True)
         return
     table = Table(view, console)
     with Live(table.drawn(), console=console, refresh_per_second=LOOKS_A_SECOND, transient=True) as live:
