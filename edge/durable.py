@@ -2,16 +2,25 @@
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
 def replace_file(path: Path, data: bytes, *, partial: Path) -> None:
-    """Write ``data`` to ``partial`` beside ``path``, force it to the disk, and put it in place. Raises OSError."""
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    """Write ``data`` to ``partial`` beside ``path``, force it to the disk, and put it in place.
+
+    Raises OSError, and leaves no part then: on a full disk it would hold the room that is missing.
+    """
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
 
 
 def sync_folder(folder: Path) -> None:

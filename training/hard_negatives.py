@@ -64,6 +64,11 @@ class Found:
     mistakes: int | None
 
 
+def printable(path: Path) -> str:
+    """Return a path as text that any output takes: bytes that are no UTF-8 are shown with a backslash."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
+
+
 def unlabelled(paths: Sequence[Path]) -> list[Record]:
     """Return the pictures that are files or lie in folders below, each once, in order.
 
@@ -146,7 +151,7 @@ def _hard(answers: Answers, doubts: Doubts, mined: Mined) -> Hard:
     names = [name for name, there in zip(answers.labels, answers.selected[row], strict=True) if there]
     record = answers.records[row]
     return Hard(
-        path=str(record.path).encode("utf-8", "backslashreplace").decode(),
+        path=printable(record.path),
         answer=";".join(names),
         score=round(float(answers.probs[row].max()), 6),
         margin=round(float(doubts.margin[row]), 6),

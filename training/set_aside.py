@@ -78,22 +78,20 @@ def _placed(data: bytes, target: Path) -> bool:
     if target.exists():
         return False
     partial = target.with_name(f".{target.name}.partial")
-    partial.write_bytes(data)
+    try:
+        partial.write_bytes(data)
+        return _named(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _named(partial: Path, target: Path) -> bool:
     try:
         os.link(partial, target)  # unlike a rename, it replaces nothing
     except FileExistsError:
         return False
     except OSError:  # a file system without links
-        return _written_anew(data, target)
-    finally:
-        partial.unlink()
-    return True
-
-
-def _written_anew(data: bytes, target: Path) -> bool:
-    try:
-        with target.open("xb") as file:
-            file.write(data)
-    except FileExistsError:
-        return False
+        if target.exists():
+            return False
+        partial.rename(target)
     return True

@@ -18,7 +18,7 @@ from training.dataset.labelled import read_labelled
 from training.dataset.reading import Wishes
 from training.dataset.records import Record
 from training.errors import UsageError
-from training.hard_negatives import Found, Hard, find_hard, unlabelled
+from training.hard_negatives import Found, Hard, find_hard, printable, unlabelled
 from training.judge import check_classes
 from training.mining import WAYS, By
 from training.set_aside import copy_by_answer, write_lists
@@ -126,7 +126,7 @@ def _print(found: Found, *, as_json: bool) -> None:
             "mistakes": found.mistakes,
             "hard": [asdict(one.hard) for one in found.chosen],
         }
-        unreadable = [{"path": str(one.record.path), "reason": one.reason} for one in found.unreadable]
+        unreadable = [{"path": printable(one.record.path), "reason": one.reason} for one in found.unreadable]
         click.echo(json.dumps({**told, "unreadable": unreadable}, indent=2, ensure_ascii=False))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")

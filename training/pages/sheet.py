@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,12 +55,9 @@ def write_sections(path: Path, sections: Sequence[Section], *, title: str, intro
     """
     check_suffix(path)
     data = _page(sections, title, intro) if path.suffix.lower() == ".html" else _drawn(sections, title, intro)
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        replace_file(path, data, partial=partial)
+        replace_file(path, data, partial=path.with_name(f".{path.name}.partial"))
     except OSError as exc:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise DataError(f"{path}: cannot be written ({exc.strerror})") from exc
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,14 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("onnx")
 
 from edge.bundle import MULTILABEL
+from tests.disks import full_disk
 from tests.fakes import COLOURS, Rgb, encoded, make_bundle, picture
 from training.cli import main
 from training.dataset.reading import read_dataset
+from training.dataset.records import Record
+from training.errors import DataError
+from training.hard_negatives import Chosen, Hard
+from training.set_aside import copy_by_answer
 
 
 def run(*words: object) -> Result:
@@ -130,6 +136,25 @@ def test_copying_again_overwrites_nothing(bundle: Path, data: Path, tmp_path: Pa
     assert files[0].read_bytes() == b"a person's"
     assert len(sorted((tmp_path / "next").rglob("*.png"))) == 4
     assert not list((tmp_path / "next").rglob(".*"))
+
+
+def test_a_full_disk_leaves_no_part_of_a_copy(tmp_path: Path) -> None:
+    """Not under the picture's name, where a person would take it for one, nor under another."""
+    picture_file = tmp_path / "big.png"
+    picture_file.write_bytes(bytes(100_000))
+    hard = Hard(str(picture_file), "blue", 0.5, 0.0, 1.0, "uncertain", "", "", 0)
+    with full_disk(50_000), pytest.raises(DataError, match="cannot be written"):
+        copy_by_answer(tmp_path / "next", [Chosen(Record(picture_file, ()), hard)])
+    assert list((tmp_path / "next/blue").iterdir()) == []
+
+
+def test_names_that_are_no_utf_8_are_printed(bundle: Path, tmp_path: Path) -> None:
+    """With a backslash, wherever standard output goes, those of unreadable pictures too."""
+    for name, content in (("red.png", spotted(COLOURS["red"], 1)), ("broken.png", b"no picture")):
+        (tmp_path / os.fsdecode(b"\xff" + name.encode())).write_bytes(content)
+    found = told(run(bundle, tmp_path, "--json"))
+    assert found["hard"][0]["path"].endswith(r"\udcffred.png")
+    assert found["unreadable"][0]["path"].endswith(r"\udcffbroken.png")
 
 
 @pytest.mark.parametrize("suffix", [".html", ".png"])

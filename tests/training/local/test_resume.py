@@ -1,12 +1,10 @@
 """A fit killed at any moment goes on where it was; what is damaged, full or another's is said."""
 
-import resource
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.training.local.tiny import draw, multi_class, recipe, tiny_run  # noqa: E402 - torch may be absent
+from tests.disks import full_disk  # noqa: E402 - torch may be absent
+from tests.training.local.tiny import draw, multi_class, recipe, tiny_run  # noqa: E402 - as above
 from training.dataset.records import Record  # noqa: E402 - as above
 from training.errors import DataError, StorageError  # noqa: E402 - as above
 from training.local.fit import fit_run, prepare_run  # noqa: E402 - as above
@@ -69,17 +68,6 @@ def interrupt(epoch: int, step: int) -> Callable[[Step], None]:
 def interrupted(run: Run, folder: Path, epoch: int, step: int = 1, say: Say = lambda _: None) -> None:
     with pytest.raises(KeyboardInterrupt):
         fit_run(run, folder, interrupt(epoch, step), say=say)
-
-
-@contextmanager
-def full_disk() -> Iterator[None]:
-    """Refuse files above 100 kB, as a full disk refuses a network's weights."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_the_same_fit_twice_gives_the_same_weights(run: Run, whole: Path, tmp_path: Path) -> None:
@@ -188,7 +176,7 @@ def test_a_full_disk_does_not_end_a_fit(run: Run, whole: Path, tmp_path: Path) -
 
     def watch(step: Step) -> None:
         if (step.epoch, step.step) == (2, 1):
-            limits.append(full_disk())
+            limits.append(full_disk(100_000))
             limits[0].__enter__()
         if (step.epoch, step.step) == (3, 1):
             limits[0].__exit__(None, None, None)
@@ -205,7 +193,7 @@ def test_a_disk_full_at_the_end_loses_nothing_that_was_kept(run: Run, whole: Pat
     """A clear error; with room, the same command goes on after the last checkpoint and ends the same."""
     interrupted(run, tmp_path, 2)
     with (
-        full_disk(),
+        full_disk(100_000),
         pytest.raises(StorageError, match=r"File too large.*the same command again: it goes on after epoch 1"),
     ):
         fit_run(run, tmp_path, lambda _: None, say=lambda _: None)
