@@ -94,7 +94,7 @@ def explain(
     pictures = list(pictures_of(paths))
     if not pictures:
         raise SourceError(f"no pictures in {', '.join(paths)}")
-    figures = Figures(output, pictures=len(pictures))
+    figures = Figures(output, pictures=pictures)
     choice = choose(registry, wanted)
     for refusal in choice.refused:
         click.echo(f"warning: {refusal}", err=True)

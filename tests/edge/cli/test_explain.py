@@ -92,6 +92,26 @@ def test_one_file_holds_one_figure(cli: Cli, registry: Path, pictures: Path, tmp
     assert (result.exit_code, "5 pictures; give a DIR" in result.stderr) == (2, True)
 
 
+def test_no_figure_takes_the_place_of_a_picture(cli: Cli, registry: Path, red: Path) -> None:
+    """Neither by the name that was asked for, nor by the one that a figure would have."""
+    content = red.read_bytes()
+    refused = cli("explain", red, "--registry", registry, "--output", red)
+    assert (refused.exit_code, "is the picture itself" in refused.stderr) == (2, True)
+    named_so = red.with_name("a.red.why.png")
+    named_so.write_bytes(content)
+    (red.parent / "a.png").write_bytes(content)
+    asked = ("--registry", registry, "--output", red.parent, "--runs", 5, "--label", "red")
+    assert cli("explain", red.parent / "a.png", named_so, *asked).exit_code == 0
+    assert (red.read_bytes(), named_so.read_bytes()) == (content, content)
+    assert (red.parent / "a.red-2.why.png").exists()
+
+
+def test_long_names_are_cut(cli: Cli, registry: Path, red: Path) -> None:
+    """A name in letters of three bytes each makes a figure all the same."""
+    long = red.rename(red.with_name("傷" * 80 + ".png"))
+    assert cli("explain", long, "--registry", registry, "--output", red.parent / "out", "--runs", 5).exit_code == 0
+
+
 def test_a_place_that_cannot_be_written_is_named(cli: Cli, registry: Path, red: Path) -> None:
     """With the reason."""
     result = cli("explain", red, "--registry", registry, "--output", red / "below", "--runs", 5)
