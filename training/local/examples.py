@@ -156,10 +156,10 @@ def labels_of(records: Sequence[Record], classes: Sequence[str], task: Task) -> 
     return labels
 
 
-def from_grey(pictures: Sequence[NDArray[np.uint8]], labels: Sequence[int]) -> Examples:
-    """Return grey pictures, uint8 [H,W], each of one class, as examples."""
+def from_grey(pictures: Sequence[NDArray[np.uint8]], labels: Tensor) -> Examples:
+    """Return grey pictures, uint8 [H,W], as examples."""
     colours = [torch.from_numpy(picture).expand(3, -1, -1).contiguous() for picture in pictures]
-    return from_tensors(colours, torch.tensor(labels, dtype=torch.int64))
+    return from_tensors(colours, labels)
 
 
 def from_tensors(pictures: Iterable[Tensor], labels: Tensor) -> Examples:

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import nn
+from torch.nn.functional import one_hot
 
+from training.dataset.annotations import MULTILABEL
 from training.dataset.drawn import defects, draw
 from training.dataset.records import Record
 from training.errors import DataError
 from training.local.accelerator import CPU, Accelerator
 from training.local.examples import Examples, Told, from_grey, load
 from training.local.starting import prepare_network
-from training.local.trainer import Say, Trainer, Watch
+from training.local.trainer import SMALLEST_BATCH, Say, Trainer, Watch
 from training.recipe import Recipe
 
 SPARE = 3
@@ -43,11 +46,13 @@ def trainer_for(
     """Return what trains the recipe's network on the examples and its drawn pictures.
 
     Raises:
-        DataError: a drawn class is not among the classes, or the first weights cannot be had.
+        DataError: one picture only, a drawn class that is not among the classes, or first weights that cannot be had.
         UsageError: a network, weights or layers to freeze that there are not.
     """
     if recipe.drawn:
         training = training.joined(_draw(classes, recipe))
+    if len(training) < SMALLEST_BATCH:
+        raise DataError("there is one picture to train on, which has no batch statistics; add pictures")
     network, origin = prepare_network(recipe, len(classes), say)
     return Trainer(
         network,
@@ -82,4 +87,6 @@ def _draw(classes: Sequence[str], recipe: Recipe) -> Examples:
         raise DataError(f"drawn pictures show {known}, but the data has no class {missing[0]!r}; leave out --drawn")
     turns = [(labels[position % len(labels)], position // len(labels) + 1) for position in range(recipe.drawn)]
     pictures = [draw(label, number, recipe.settings.random_seed) for label, number in turns]
-    return from_grey(pictures, [classes.index(label) for label, _ in turns])
+    indices = torch.tensor([classes.index(label) for label, _ in turns])
+    several = recipe.task == MULTILABEL
+    return from_grey(pictures, one_hot(indices, len(classes)).to(torch.float32) if several else indices)

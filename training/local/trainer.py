@@ -143,7 +143,7 @@ class Trainer:
         """Go on from a state that :meth:`state` gave, here or in another process."""
         self._network.load_state_dict(state["network"])
         self._average.network.load_state_dict(state["average"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._optimizer.load_state_dict(copied(state["optimizer"]))  # it takes the tensors themselves, and changes them
         self._scaler.load_state_dict(state["scaler"])
         self._steps, self._pieces = state["steps"], pieces or state["pieces"]
         self.origin = state["origin"]

@@ -10,11 +10,13 @@ from torch import Tensor, nn  # noqa: E402 - torch may be absent
 
 from tests.training.local.tiny import recipe  # noqa: E402 - as above
 from training.dataset.annotations import MULTILABEL  # noqa: E402 - as above
-from training.errors import DivergenceError, OutOfMemoryError  # noqa: E402 - as above
+from training.dataset.drawn import defects  # noqa: E402 - as above
+from training.errors import DataError, DivergenceError, OutOfMemoryError  # noqa: E402 - as above
 from training.hyperparameters import Value  # noqa: E402 - as above
 from training.local import networks  # noqa: E402 - as above
 from training.local.accelerator import CPU, Accelerator  # noqa: E402 - as above
 from training.local.examples import Examples, from_tensors  # noqa: E402 - as above
+from training.local.train import trainer_for  # noqa: E402 - as above
 from training.local.trainer import Step, Trainer, copied  # noqa: E402 - as above
 
 CLASSES = 3
@@ -246,8 +248,23 @@ def test_the_state_can_be_taken_to_another_trainer() -> None:
     once = after_epochs(Plain(), 3)
     first = trainer(Plain())
     first.run_epoch(1, lambda _: None)
-    second = trainer(Plain())
-    second.load(copied(first.state()))
+    second, taken = trainer(Plain()), copied(first.state())
+    second.load(taken)
     for epoch in (2, 3):
         second.run_epoch(epoch, lambda _: None)
     assert torch.equal(once, weights(second))
+    assert str(taken["optimizer"]) == str(first.state()["optimizer"])
+
+
+def test_one_picture_is_not_trained_on() -> None:
+    """It has no batch statistics: said, not thrown."""
+    with pytest.raises(DataError, match="there is one picture to train on"):
+        trainer_for(recipe(), ["a", "b"], colours(1), None)
+
+
+def test_drawn_pictures_have_one_label_also_where_several_may_be_right() -> None:
+    """They join pictures of several."""
+    classes = sorted(defects())
+    several = from_tensors([torch.zeros(3, 32, 32, dtype=torch.uint8)] * 6, torch.ones(6, len(classes)))
+    fit = trainer_for(recipe(task=MULTILABEL, rest={"drawn": 6}), classes, several, None)
+    assert fit.run_epoch(1, lambda _: None).training_loss > 0
