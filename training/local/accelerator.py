@@ -58,9 +58,10 @@ def choose(device: FitDevice) -> Accelerator:
 def repeatable(threads: int) -> Iterator[None]:
     """Compute on so many threads, and in the same order every time, as far as that costs nothing.
 
-    What is freed stays with the process, for good.
+    What is freed stays with the process, for good; all else is afterwards as it was.
     """
     keep_freed_memory()
+    had, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(threads)
     switches: Any = torch.utils.deterministic  # its one switch is missing from the package's types
     before = switches.fill_uninitialized_memory, torch.backends.cudnn.deterministic
@@ -71,5 +72,6 @@ def repeatable(threads: int) -> Iterator[None]:
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(mode=False)
+        torch.set_num_threads(had)
+        torch.use_deterministic_algorithms(strict)
         switches.fill_uninitialized_memory, torch.backends.cudnn.deterministic = before
