@@ -96,11 +96,14 @@ def recipe_from(told: Mapping[str, Any]) -> Recipe:
     try:
         task: Task = told.get("task", MULTICLASS)
         model = str(told["model_name"])
+        views = told.get("views", VIEWS[0])
+        if views not in VIEWS:
+            raise ValueError(f"unknown views {views!r}")
         return Recipe(
             model=model,
             settings=default_settings(model, task, told["hyperparameters"]),
             task=task,
-            views=told.get("views", "surface"),
+            views=views,
             pretrained=str(told.get("pretrained", NO_WEIGHTS)),
             drawn=int(told.get("drawn", 0)),
             mirrored=bool(told.get("mirrored", False)),

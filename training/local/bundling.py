@@ -17,7 +17,8 @@ from training.export import Draft, check_identity, check_target, write_bundle
 from training.image_models import METRICS
 from training.local import golden
 from training.local.graph import write_graph
-from training.local.run import Fitted, Run, read_epochs, read_fitted, read_run
+from training.local.pretrained.finding import without_place
+from training.local.run import Fitted, Run, check_pictures, read_epochs, read_fitted, read_run
 from training.local.stopping import best_of
 from training.local.trained import THRESHOLD, Trained, check_at_the_edge
 from training.local.weights import load_network
@@ -46,12 +47,13 @@ def export_run(run_folder: Path, export: Export, folder: Path, *, say: Say = lam
     A run that is not finished gives the best epoch so far, and ``say`` hears of it.
 
     Raises:
-        TrainingError: no run, a taken target, a network that learnt nothing, pictures that are gone.
+        TrainingError: no run, a taken target, a network that learnt nothing, pictures that changed or are gone.
         EdgeError: the bundle does not hold together or does not prove itself.
     """
     check_identity(export.name, export.version)
     check_target(folder)
     run = read_run(run_folder)
+    check_pictures(run)
     torch.set_num_threads(run.threads)
     trained = Trained(run, load_network(run_folder, run))
     told = _told(run_folder, run, say)
@@ -82,7 +84,10 @@ def command_of(run: Run, export: Export) -> str:
 def _recipe_words(recipe: Recipe) -> list[str]:
     """Return the options for what AutoML has no name for; each is called as its field."""
     words = ["--task", recipe.task] if recipe.task == MULTILABEL else []
-    words += ["--pretrained", recipe.pretrained]  # the command's own default is another than the recipe's
+    words += [
+        "--pretrained",
+        without_place(recipe.pretrained),
+    ]  # always: the command's default is another
     for part in fields(recipe):
         value = getattr(recipe, part.name)
         if part.name not in ("model", "settings", "task", "pretrained") and value != part.default:
@@ -97,7 +102,10 @@ def _draft(trained: Trained, export: Export, told: dict[str, Any], say: Say) -> 
     candidates = drawn if recipe.drawn else golden.record_candidates(run.held_out or run.training, run.classes)
     chosen = golden.choose(trained.answer, candidates, run.classes)
     if chosen.share_right < FEW_RIGHT:
-        say(f"the network answers {len(chosen.pictures)} of {chosen.looked_at} candidates for golden pictures rightly")
+        say(f"the network answers {chosen.right} of {chosen.looked_at} candidates for golden pictures rightly")
+    absent = [label for label in run.classes if label not in chosen.shown]
+    if absent:
+        say(f"no golden picture shows {', '.join(absent)}: there was none, or the network answered none rightly")
     return Draft(
         name=export.name,
         version=export.version,
@@ -138,6 +146,7 @@ def _provenance(run: Run, export: Export, told: dict[str, Any]) -> dict[str, Any
         "trainer": "automl-train local",
         "command": command_of(run, export),
         **run.recipe.as_dict(),
+        "pretrained": without_place(run.recipe.pretrained),
         "precision": "fp32",
         "fit": told,
         "dataset": {

@@ -11,7 +11,7 @@ from typing import Any
 
 from training.dataset.labelled import Labelled
 from training.dataset.parts import Shares, assign_records
-from training.dataset.records import Record, content_hash, counts_of
+from training.dataset.records import Record, content_hash, content_of, counts_of
 from training.errors import DataError, StorageError
 from training.local.accelerator import Accelerator, FitDevice, choose, repeatable
 from training.local.course import Course
@@ -26,6 +26,7 @@ from training.local.run import (
     Epoch,
     Fitted,
     Run,
+    check_pictures,
     read_fitted,
     read_run,
     write_run,
@@ -106,8 +107,8 @@ class _Heard:
 
 
 def _fit(run: Run, folder: Path, accelerator: Accelerator, heard: _Heard) -> Fitted:
-    if content_hash(run.records) != run.sha256:
-        raise DataError("the pictures have changed since the fit began; put them back, or give another --run")
+    check_pictures(run)
+    _warn_of_copies(run, heard.say)
     with repeatable(run.threads):
         examples = load_real(
             run.records, run.classes, run.recipe, threads=run.threads, told=heard.reading, say=heard.say
@@ -154,7 +155,25 @@ def _sides(
         tuple(record for record, part in zip(data.records, parts, strict=True) if part == wanted)
         for wanted in ("train", "validation")
     )
+    if not held_out:
+        raise DataError(
+            "nothing can be held out: the pictures of each class are copies of each other; add others, or give "
+            "--validation DATA or --validation-data-size 0"
+        )
     return training, held_out
+
+
+def _warn_of_copies(run: Run, say: Say) -> None:
+    """Say where what is held out is trained on, too; a split of our own never does so."""
+    if run.validation_data_size or not run.held_out:
+        return
+    seen = set(map(content_of, run.training))
+    copies = sum(content_of(record) in seen for record in run.held_out)
+    if copies:
+        say(
+            f"{copies} of {len(run.held_out)} pictures held out are trained on, too: the figures will be too good; "
+            "leave them out of --validation"
+        )
 
 
 def _absolute(record: Record) -> Record:
@@ -170,13 +189,20 @@ def _claimed(folder: Path, run: Run) -> Iterator[None]:
     except OSError as exc:
         raise StorageError(f"{folder}: cannot be made ({exc.strerror}); give another --run") from exc
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor, folder)
         _note(folder, run)
         yield
-    except BlockingIOError as exc:
-        raise StorageError(f"{folder}: another fit is at work there; wait for it, or give another --run") from exc
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        raise StorageError(f"{folder}: another fit is at work there; wait for it, or give another --run") from exc
+    except OSError as exc:
+        raise StorageError(f"{folder}: cannot be locked ({exc.strerror}); give a --run on a local disk") from exc
 
 
 def _note(folder: Path, run: Run) -> None:

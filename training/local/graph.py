@@ -61,13 +61,15 @@ def check_parity(network: nn.Module, run: Run, inputs: NDArray[np.float32]) -> f
 
     Raises:
         ExportError: the difference is above 1e-4 (of the largest logit, where that is above one), or the network
-            gives all classes the same logit, so that agreement would prove nothing.
+            gives all classes, or all of several pictures, the same logits, so that agreement would prove nothing.
     """
     expected = network(torch.from_numpy(inputs)).numpy()
+    allowed = LARGEST_DIFFERENCE * max(1.0, float(np.abs(expected).max()))
     if float(np.ptp(expected)) == 0.0:
         raise ExportError("the network gives the same logit for every class: it has learnt nothing; train it longer")
+    if len(inputs) > 1 and float(np.ptp(expected, axis=0).max()) <= allowed:
+        raise ExportError("the network gives every picture the same logits: it has learnt nothing; train it longer")
     difference = float(np.abs(run(inputs) - expected).max())
-    allowed = LARGEST_DIFFERENCE * max(1.0, float(np.abs(expected).max()))
     if not difference <= allowed:
         raise ExportError(f"the ONNX graph differs from the network by {difference:.2g}, allowed are {allowed:.2g}")
     return difference

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edge.durable import replace_file
-from training.dataset.records import Record
+from training.dataset.records import Record, classes_of, content_hash
 from training.errors import DataError
 from training.recipe import Recipe, recipe_from
 
@@ -118,7 +118,7 @@ def read_run(folder: Path) -> Run:
         told = json.loads(path.read_text(encoding="utf-8"))
         if told["schema"] != SCHEMA:
             raise ValueError(f"schema {told['schema']!r}, expected {SCHEMA!r}")
-        return Run(
+        run = Run(
             recipe=recipe_from(told["recipe"]),
             classes=tuple(told["classes"]),
             training=tuple(map(_record, told["training"])),
@@ -127,12 +127,25 @@ def read_run(folder: Path) -> Run:
             validation_data_size=float(told["validation_data_size"]),
             threads=int(told["threads"]),
         )
+        if not set(classes_of(run.records)) <= set(run.classes):
+            raise ValueError("a picture has a label that is none of the classes")
     except FileNotFoundError as exc:
         raise DataError(f"{folder}: holds no run of automl-train fit ({RUN_FILE} is missing)") from exc
     except OSError as exc:
         raise DataError(f"{path}: cannot be read ({exc.strerror})") from exc
     except (ValueError, TypeError, LookupError, AttributeError, DataError) as exc:
         raise DataError(f"{path}: is no run of this trainer ({exc})") from exc
+    return run
+
+
+def check_pictures(run: Run) -> None:
+    """Make sure that the pictures are those that the run is about, by their content.
+
+    Raises:
+        DataError: they have changed, or cannot be read.
+    """
+    if content_hash(run.records) != run.sha256:
+        raise DataError("the pictures have changed since the fit began; put them back, or fit again into another --run")
 
 
 def write_epochs(folder: Path, epochs: Sequence[Epoch]) -> None:

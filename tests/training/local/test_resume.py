@@ -265,6 +265,26 @@ def test_pictures_may_move_meanwhile(records: list[Record], run: Run, tmp_path: 
     assert read_run(tmp_path / "run").training[0].path.parent == tmp_path / "there"
 
 
+def test_validating_by_pictures_that_are_trained_on_is_said(records: list[Record], tmp_path: Path) -> None:
+    """Told by content, whatever they are called."""
+    copy = Record(Path(shutil.copy(records[0].path, tmp_path / "other.png")), records[0].labels)
+    apart = multi_class([copy, records[1]])
+    run = prepare_run(multi_class([records[0], *records[2:]]), recipe(), validation=apart, threads=1)
+    said: list[str] = []
+    interrupted(run, tmp_path / "run", 1, say=said.append)
+    assert said == [
+        "1 of 2 pictures held out are trained on, too: the figures will be too good; leave them out of --validation"
+    ]
+
+
+def test_copies_only_cannot_be_split(records: list[Record], tmp_path: Path) -> None:
+    """Nothing would be held out, and nobody would know."""
+    names = [shutil.copy(records[-(at % 2)].path, tmp_path / f"{at}.png") for at in range(4)]
+    copies = [Record(Path(name), records[-(at % 2)].labels) for at, name in enumerate(names)]
+    with pytest.raises(DataError, match="nothing can be held out"):
+        prepare_run(multi_class(copies), recipe(), threads=1)
+
+
 def test_two_fits_in_one_folder_are_kept_apart(run: Run, tmp_path: Path) -> None:
     """The second is refused while the first is at work."""
     refused: list[Fitted] = []

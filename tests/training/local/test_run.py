@@ -34,6 +34,18 @@ def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
         assert read_run(tmp_path / str(number)) == run
 
 
+@pytest.mark.parametrize(("written", "changed"), [('"views": "surface"', '"views": "far"'), ('"Rolled"\n', '"Rust"\n')])
+def test_a_run_that_somebody_has_changed_is_refused(written: str, changed: str, tmp_path: Path) -> None:
+    """Where it says what cannot be: views that there are not, labels that are no class."""
+    write_run(tmp_path, tiny_run(draw(tmp_path / "data")))
+    path = tmp_path / "run.json"
+    text = path.read_text()
+    assert written in text
+    path.write_text(text.replace(written, changed, 1))
+    with pytest.raises(DataError, match=r"run\.json: is no run of this trainer"):
+        read_run(tmp_path)
+
+
 def test_figures_and_ending_are_read_as_they_were_written(tmp_path: Path) -> None:
     """Before anything is written there is nothing."""
     assert (read_epochs(tmp_path), read_fitted(tmp_path)) == ([], None)

@@ -50,14 +50,24 @@ def find(spec: str, model: str, say: Say = lambda _: None) -> Found:
         return Found(None, SCRATCH)
     if spec == AUTO:
         return _default(model, say)
-    path = Path(spec)
-    if path.suffix in SUFFIXES or path.exists():
+    path, asked = Path(spec), _repository(spec)
+    if asked is None and (path.suffix in SUFFIXES or path.exists()):
         return _file(path)
-    asked = _REPOSITORY.fullmatch(spec)
     if asked is None:
         raise UsageError(f"--pretrained {spec}: neither none, auto, a file ({', '.join(SUFFIXES)}) nor owner/name")
     weights = fetch_weights(asked["name"], asked["revision"] or "", signed_in=True, say=say)
     return Found(weights, weights.source)
+
+
+def without_place(spec: str) -> str:
+    """Return what ``spec`` names without where it lies on this machine: of a file its name."""
+    return spec if spec in (NO_WEIGHTS, AUTO) or _repository(spec) else Path(spec).name
+
+
+def _repository(spec: str) -> re.Match[str] | None:
+    """Return a repository's name and revision; None where a file is meant, or nothing."""
+    path = Path(spec)
+    return None if path.suffix in SUFFIXES or path.exists() else _REPOSITORY.fullmatch(spec)
 
 
 def _default(model: str, say: Say) -> Found:
