@@ -90,6 +90,11 @@ def scores_of(answers: Answers) -> NDArray[np.float64]:
     return np.asarray(np.where(union > 0, common / np.maximum(union, 1), 1.0), np.float64)
 
 
+def guessed(answers: Answers) -> float:
+    """Return the score below which a graph answers no better than one that guesses: one class in so many."""
+    return 0.0 if answers.multilabel else 1 / len(answers.labels)
+
+
 def fewest_for(allowed: float) -> int:
     """Return how many pictures it takes for one wrong answer not to be more than is allowed."""
     return int(np.ceil(1 / allowed - ROUNDING)) if allowed > 0 else 1

@@ -16,7 +16,7 @@ from edge.bundle import Bundle, Golden, check_runnable, fixed_batch
 from edge.errors import InputError
 from edge.predictor import Predictor
 from edge.session import runtime_version
-from training.accuracy_gate import Comparison, compare, fewest_for
+from training.accuracy_gate import Comparison, compare, fewest_for, guessed, scores_of
 from training.answers import Answers
 from training.calibration_pictures import chosen_records
 from training.dataset.records import Record, content_hash, read_bytes
@@ -81,7 +81,8 @@ def convert_bundle(
 
     Raises:
         UsageError: a name or version that no manifest takes, or a bundle that is not fp32.
-        DataError: no pictures to judge by or to calibrate on, or some that cannot be used.
+        DataError: no pictures to judge by or to calibrate on, some that cannot be used, or some that the source itself
+            answers no better than by guessing, so that it has nothing to lose.
         ExportError: more is lost than allowed, or the target is taken or cannot be written.
         EdgeError: the bundle does not load or run.
     """
@@ -93,6 +94,7 @@ def convert_bundle(
     with _workplace() as work:
         judge = _Judge(source, judging, told)
         before = judge.answers(source.model_path)
+        _check_before(source, before)
         inputs = _inputs(source, chosen, told)
         for candidate in _candidates(source, order, inputs, work, told):
             comparison = compare(before, after := judge.answers(candidate.path))
@@ -146,6 +148,18 @@ def _check_judging(source: Bundle, order: Order, judging: Sequence[Record], told
     fewest = fewest_for(order.allowed_loss)
     if len(judging) < fewest:
         told.say(f"{len(judging)} pictures judge; it takes {fewest} to tell a loss of {order.allowed_loss:g}")
+    absent = sorted(set(source.labels) - {label for record in judging for label in record.labels})
+    if absent:
+        told.say(f"no picture to judge by shows {', '.join(absent)}: what is lost there is not seen")
+
+
+def _check_before(source: Bundle, before: Answers) -> None:
+    score = float(scores_of(before).mean())
+    if score == 0 or score < guessed(before):
+        raise DataError(
+            f"{source} itself answers {score:.1%} of the pictures to judge by rightly, as if it guessed: a loss would "
+            "not show; check their labels, or give others with --judge DATA"
+        )
 
 
 class _Judge:

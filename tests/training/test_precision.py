@@ -100,7 +100,7 @@ def test_more_may_be_allowed(pictures: Pictures, tmp_path: Path) -> None:
     bundle = convert(source, order, tmp_path / "made", pictures)
     assert bundle.manifest.metrics["precision"]["after"] < 0.5
     wrong = colour_bundle(tmp_path / "fp32 again", pictures.judging[20:21], outliers=2)
-    with pytest.raises(ExportError, match="not one golden picture"):
+    with pytest.raises(ExportError, match="only 0 of 1 golden pictures keep their labels"):
         convert(wrong, order, tmp_path / "made again", pictures)
 
 
@@ -112,6 +112,22 @@ def test_pictures_that_are_judged_never_calibrate(source: Bundle, pictures: Pict
     mixed = replace(pictures, calibration=[copy, pictures.calibration[0]])
     bundle = convert(source, INT8, tmp_path / "made", mixed)
     assert bundle.manifest.provenance["conversion"]["calibration"]["pictures"] == 1
+
+
+def test_a_source_that_guesses_is_no_measure(source: Bundle, pictures: Pictures, tmp_path: Path) -> None:
+    """Where the labels of the pictures to judge by are wrong, nothing can be lost, so it is refused."""
+    other = {"Blau": "Rot", "Rot": "Grün", "Grün": "Blau"}
+    wrong = [replace(record, labels=(other[record.label],)) for record in pictures.judging]
+    with pytest.raises(DataError, match=r"itself answers 0\.0% of the pictures to judge by rightly"):
+        convert(source, FP16, tmp_path / "made", replace(pictures, judging=wrong))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_classes_that_no_picture_judges_are_told(source: Bundle, pictures: Pictures, tmp_path: Path) -> None:
+    """What is lost of them would not be seen."""
+    said: list[str] = []
+    convert(source, FP16, tmp_path / "made", replace(pictures, judging=pictures.judging[:10]), said)
+    assert "no picture to judge by shows Grün, Rot: what is lost there is not seen" in said
 
 
 def test_too_few_pictures_to_judge_by_are_told(source: Bundle, pictures: Pictures, tmp_path: Path) -> None:
