@@ -22,7 +22,7 @@ from edge.ports import Model
 from edge.proof import load_and_prove
 from training.calibration import moved_threshold
 from training.errors import ExportError
-from training.export import check_identity, check_target
+from training.export import check_identity, staged
 from training.graph_edit import divide_logits
 from training.judge import batch_size, filled_up
 
@@ -84,20 +84,10 @@ def derive_bundle(
         EdgeError: what is written does not load or prove itself.
     """
     check_identity(source.manifest.name, version)
-    check_target(folder)
-    staging = folder.with_name(f".{folder.name}.partial")
-    try:
-        shutil.rmtree(staging, ignore_errors=True)
+    with staged(folder) as staging:
         _copy_all_but_graph(source, staging)
         write_graph(staging / source.manifest.model)
         _write_proven(source, staging, {**changes, "version": version}, same_labels=same_labels)
-        if folder.exists():
-            folder.rmdir()
-        staging.rename(folder)
-    except OSError as exc:
-        raise ExportError(f"{folder}: the bundle cannot be written ({exc.strerror})") from exc
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return open_bundle(folder)
 
 

@@ -6,7 +6,8 @@ The folder appears whole or not at all: everything is written beside it and rena
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,8 +88,11 @@ def check_target(folder: Path) -> None:
     """Make sure that a bundle can be put there, before hours are spent on it.
 
     Raises:
-        ExportError: the folder exists and is not empty, something else has its name, or nothing can be written there.
+        ExportError: the folder exists and is not empty, something else has its name, nothing can be written there, or
+            it has no name of its own.
     """
+    if folder.name in ("", ".."):
+        raise ExportError(f"{folder}: a bundle's folder is made under its own name; give one that ends in a name")
     try:
         if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
             raise ExportError(f"{folder}: exists and is not empty; choose another folder or remove it")
@@ -113,14 +117,29 @@ def write_bundle(
         ExportError: the target is taken or cannot be written.
         EdgeError: what is written does not hold together, or does not prove itself.
     """
+    with staged(folder) as staging:
+        (staging / GOLDEN_FOLDER).mkdir()
+        write_graph(staging / MODEL_FILE)
+        _write_parts(staging, draft)
+        prove(open_bundle(staging))
+    return open_bundle(folder)
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder beside the target, which gets the target's name if all goes well, and else is removed.
+
+    What a killed process left there is removed first.
+
+    Raises:
+        ExportError: the target is taken or cannot be written.
+    """
     check_target(folder)
     staging = folder.with_name(f".{folder.name}.partial")
     try:
         shutil.rmtree(staging, ignore_errors=True)
-        (staging / GOLDEN_FOLDER).mkdir(parents=True)
-        write_graph(staging / MODEL_FILE)
-        _write_parts(staging, draft)
-        prove(open_bundle(staging))
+        staging.mkdir(parents=True)
+        yield staging
         if folder.exists():
             folder.rmdir()
         staging.rename(folder)
@@ -128,7 +147,6 @@ def write_bundle(
         raise ExportError(f"{folder}: the bundle cannot be written ({exc.strerror})") from exc
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return open_bundle(folder)
 
 
 def _write_parts(staging: Path, draft: Draft) -> None:

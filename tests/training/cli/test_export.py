@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 onnx = pytest.importorskip("onnx")
 
-from edge.bundle import Bundle, open_bundle  # noqa: E402 - onnx may be absent
+from edge.bundle import open_bundle  # noqa: E402 - onnx may be absent
 from tests.training.colour_bundles import colour_bundle, write_pictures  # noqa: E402 - as above
 from training.cli import main  # noqa: E402 - as above
 
@@ -64,6 +64,7 @@ def test_what_is_asked_wrongly_is_told(home: Path, tmp_path: Path) -> None:
         ((*out, "--precision", "fp16", "--version", "1/2"), "bundle", 2, "version '1/2'"),
         (("--output", taken, "--precision", "fp16"), "bundle", 1, "not empty"),
         (("--output", "/proc/x", "--precision", "fp16"), "bundle", 1, "cannot be put there"),
+        (("--output", ".", "--precision", "fp16"), "bundle", 1, "give one that ends in a name"),
         ((*out, "--precision", "fp16"), "trained", 1, "holds neither a fit (run.json) nor a bundle (manifest.json)"),
     ]
     for words, source, code, message in cases:
@@ -93,20 +94,16 @@ def test_a_folder_that_cannot_be_written_is_told_at_once(home: Path, tmp_path: P
 def test_a_fit_becomes_a_bundle_and_its_int8(tmp_path: Path) -> None:
     """Name and version follow from the fit's folder; held-out pictures judge, those trained on calibrate."""
     pytest.importorskip("torch")
-    from tests.training.local.tiny import draw, tiny_run  # noqa: PLC0415 - torch may be absent
-    from training.local.fit import fit_run  # noqa: PLC0415 - as above
+    from tests.training.local.tiny import write_grey, write_learnt_run  # noqa: PLC0415 - torch may be absent
 
     folder = tmp_path / "runs" / "steel" / "3"
-    fit_run(tiny_run(draw(tmp_path / "data"), number_of_epochs=1), folder, lambda _: None)
-    plain = CliRunner().invoke(main, ["export", str(folder), "--registry", str(tmp_path)])
-    assert plain.exit_code == 0, plain.output
-    words = ["--precision", "int8", "--allowed-loss", "1", "--calibration-pictures", "4", "--registry", str(tmp_path)]
-    smaller = CliRunner().invoke(main, ["export", str(folder), *words])
-    made: list[Bundle] = [open_bundle(tmp_path / "steel" / "3")]
-    assert made[0].manifest.metrics["held_out"]["pictures"] == 6
-    if smaller.exit_code:  # a network after one epoch may turn all its golden pictures' labels
-        assert "not one golden picture" in smaller.output
-        return
-    made.append(open_bundle(tmp_path / "steel" / "3-int8"))
-    assert made[1].manifest.provenance["conversion"]["calibration"]["pictures"] == 4
-    assert made[1].manifest.provenance["command"].startswith("automl-train fit DATA --name steel --version 3")
+    write_learnt_run(folder, write_grey(tmp_path / "data"))
+    for words in ([], ["--precision", "int8", "--calibration-pictures", "4"]):
+        result = CliRunner().invoke(main, ["export", str(folder), *words, "--registry", str(tmp_path)])
+        assert result.exit_code == 0, result.output
+    plain, smaller = (open_bundle(tmp_path / "steel" / version).manifest for version in ("3", "3-int8"))
+    assert plain.metrics["held_out"]["pictures"] == 6
+    assert {label for golden in smaller.golden for label in golden.expected.labels} == {"Bright", "Dark"}
+    assert (smaller.metrics["precision"]["before"], smaller.metrics["precision"]["after"]) == (1.0, 1.0)
+    assert smaller.provenance["conversion"]["calibration"]["pictures"] == 4
+    assert smaller.provenance["command"].startswith("automl-train fit DATA --name steel --version 3")
