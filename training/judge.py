@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle import MULTILABEL, Bundle
-from edge.errors import InputError
+from edge.errors import InferenceError, InputError
 from edge.ports import Model
 from edge.predictor import BatchF32, OutputsF32, TensorF32
 from edge.proof import load_and_prove
@@ -113,8 +113,12 @@ def batch_size(model: Model) -> int:
 def _run(model: Model, records: Sequence[Record], size: int) -> list[Answer | LeftOut]:
     tensors = [_prepared(model, record) for record in records]
     readable = [tensor for tensor in tensors if not isinstance(tensor, LeftOut)]
-    outputs = iter(model.session.run(filled_up(readable, size))) if readable else iter(())
-    return [tensor if isinstance(tensor, LeftOut) else _answered(model, next(outputs)) for tensor in tensors]
+    try:
+        outputs = iter(model.session.run(filled_up(readable, size))) if readable else iter(())
+        return [tensor if isinstance(tensor, LeftOut) else _answered(model, next(outputs)) for tensor in tensors]
+    except InferenceError as exc:
+        more = f" or one of the {len(records) - 1} after it" if len(records) > 1 else ""
+        raise InferenceError(f"{records[0].path}{more}: {exc}") from exc
 
 
 def _prepared(model: Model, record: Record) -> TensorF32 | LeftOut:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edge.bundle import open_bundle
+from edge.errors import InferenceError
 from edge.proof import load_and_prove
 from tests.fakes import COLOURS, GraphOptions, encoded, make_bundle, picture
 from training.dataset.records import Record
@@ -51,6 +52,17 @@ def test_unreadable_pictures_stand_aside(records: list[Record], tmp_path: Path) 
     assert "No such file" in unreadable[1].reason
     assert answers.records == tuple(records[:9])
     assert answers.right.all()
+
+
+@pytest.mark.parametrize(("batch", "more"), [("batch", ": the model failed"), (2, " or one of the 1 after it: ")])
+def test_the_picture_that_a_graph_fails_on_is_named(batch: str | int, more: str, tmp_path: Path) -> None:
+    """Among many others nobody would find it."""
+    bundle = open_bundle(make_bundle(tmp_path / "1", golden=False, graph=GraphOptions(batch=batch, brittle=True)))
+    model, _ = load_and_prove(bundle, device="cpu")
+    (tmp_path / "white.png").write_bytes(encoded(picture((255, 255, 255))))
+    records = [Record(tmp_path / "white.png", ("bright",))] * 2
+    with pytest.raises(InferenceError, match=f"white.png{more}"):
+        answer_records(bundle, model, records, lambda _: None)
 
 
 def test_many_faults_are_named_in_part(tmp_path: Path) -> None:
