@@ -112,27 +112,27 @@ def _averaged(true: Flags, selected: Flags, probs: Floats) -> Metrics:
     """Return what AutoML averages over classes in three ways, by its names."""
     count = true.sum(axis=0)
     ranked, shown = (count > 0) & (count < len(true)), count > 0
-    figures: dict[str, float | None] = {}
-    for average in AVERAGES:
-        figures[f"AUC_{average}"] = _by_scores(sk.roc_auc_score, true, probs, ranked, average)
-        figures[f"average_precision_score_{average}"] = _by_scores(
-            sk.average_precision_score, true, probs, shown, average
-        )
-        for name in ("precision_score", "recall_score", "f1_score"):
-            figures[f"{name}_{average}"] = _by_classes(getattr(sk, name), true, selected, average)
+    figures = {
+        **_by_scores("AUC", sk.roc_auc_score, true, probs, ranked),
+        **_by_scores("average_precision_score", sk.average_precision_score, true, probs, shown),
+    }
+    for name in ("precision_score", "recall_score", "f1_score"):
+        figures |= {f"{name}_{one}": _by_classes(getattr(sk, name), true, selected, one) for one in AVERAGES}
     return dict(sorted(figures.items(), key=lambda item: item[0].lower()))
 
 
-def _by_scores(score: Callable[..., float], true: Flags, probs: Floats, defined: Flags, average: str) -> float | None:
+def _by_scores(
+    name: str, score: Callable[..., float], true: Flags, probs: Floats, defined: Flags
+) -> dict[str, float | None]:
     """Return a figure of probabilities, over the classes for which it is defined; micro: over all answers as one."""
-    if average == "micro":
-        every = true.size > 0 and true.any() and not true.all()
-        return float(score(true.ravel(), probs.ravel())) if every else None
-    if not defined.any():
-        return None
+    mixed = true.any() and not true.all()
     by_class = [float(score(true[:, index], probs[:, index])) for index in np.flatnonzero(defined)]
-    weights = true.sum(axis=0)[defined] if average == "weighted" else None
-    return float(np.average(by_class, weights=weights))
+    weights = true.sum(axis=0)[defined]
+    return {
+        f"{name}_macro": float(np.mean(by_class)) if by_class else None,
+        f"{name}_micro": float(score(true.ravel(), probs.ravel())) if mixed else None,
+        f"{name}_weighted": float(np.average(by_class, weights=weights)) if by_class else None,
+    }
 
 
 def _by_classes(score: Callable[..., float], true: Flags, selected: Flags, average: str) -> float | None:
