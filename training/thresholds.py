@@ -114,6 +114,11 @@ class Choice:
         """Whether the value is a cost, the lower the better; else it is F1."""
         return self.prices.accepted is not None
 
+    @property
+    def is_better_held_out(self) -> bool:
+        """Whether it does better than today on pictures that did not choose it."""
+        return self.held_out < self.today.value if self.by_cost else self.held_out > self.today.value
+
     def as_json(self) -> dict[str, Any]:
         """Return it as plain JSON."""
         measure = "cost_per_1000" if self.by_cost else "f1_score_micro"

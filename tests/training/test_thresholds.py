@@ -62,6 +62,15 @@ def test_multilabel_by_f1_and_by_cost() -> None:
     assert by_cost.as_json()["best"]["missed"]["of"] == 3
 
 
+def test_whether_it_holds_on_other_pictures() -> None:
+    """A threshold that catches bad parts in both halves does better than none; where no answer is wrong, none can."""
+    sure = [*([0.9, 0.95, 0.8, 0.85] * 4), *([0.6, 0.55] * 4)]
+    clear = choose_threshold(answers_of(two_classes(sure), [0] * 16 + [1] * 8, ["ok", "scratch"]), Prices(), good="ok")
+    assert clear.is_better_held_out
+    right = choose_threshold(answers_of(two_classes([0.9, 0.8, 0.7]), [0, 0, 0]), Prices(10, 1))
+    assert not right.is_better_held_out
+
+
 @settings(deadline=None, max_examples=100)
 @given(
     st.lists(st.tuples(st.sampled_from([0, 0.1, 0.5, 0.500001, 0.9, 1]), st.booleans()), min_size=1, max_size=12),

@@ -50,7 +50,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--look-cost", type=COST, help=f"Without --good: of a person's look.  [default: {REJECT:g}]")
 @click.option("--calibrated", type=click.Path(path_type=Path), metavar="DIR", help="Write a calibrated bundle.")
 @click.option("--best-threshold", is_flag=True, help="Give it the best threshold, too, where it is multi-label.")
-@click.option("--version", metavar="V", help="Version of the calibrated bundle.")
+@click.option("--version", help="Version of the calibrated bundle.")
 @click.option("--report", type=FILE, metavar="FILE.html", help="Write a page that needs no network.")
 @click.option("--output", type=FILE, metavar="FILE.json", help="Write what --json prints.")
 @json_option
@@ -164,17 +164,22 @@ def _write_json(path: Path, figures: Mapping[str, Any]) -> None:
 
 def _tuning(bundle: Bundle, judgement: Judgement, *, with_threshold: bool) -> Tuning:
     """Return what is written into a new bundle: a temperature that helps, and the best threshold where it is wanted."""
-    found = judgement.calibration
+    found, choice = judgement.calibration, judgement.choice
+    if with_threshold and not choice.is_better_held_out:
+        value, today = f"{choice.held_out:.4g}", f"{choice.today.value:.4g}"
+        click.echo(
+            f"warning: on pictures that did not choose it, the threshold is no better: {value}, today {today}", err=True
+        )
     why = found.why
     if found.after is not None and found.after.log_loss >= found.before.log_loss:
         losses = f"log-loss {found.before.log_loss:.4f} to {found.after.log_loss:.4f}"
         why = f"on pictures that did not choose the temperature it is no better ({losses})"
     if not why:
-        return Tuning(found.temperature, judgement.choice.threshold if with_threshold else None)
+        return Tuning(found.temperature, choice.threshold if with_threshold else None)
     if not with_threshold:
         raise DataError(f"{bundle} is not calibrated: {why}")
     click.echo(f"without a temperature: {why}", err=True)
-    return Tuning(None, judgement.choice.threshold)
+    return Tuning(None, choice.threshold)
 
 
 def _facts(judgement: Judgement) -> dict[str, Any]:
