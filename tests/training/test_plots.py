@@ -27,8 +27,7 @@ def dots(count: int) -> list[Dot]:
     ]
 
 
-@pytest.mark.parametrize("count", [1, 2, 30])
-@pytest.mark.parametrize("low", [True, False])
+@pytest.mark.parametrize(("count", "low"), [(1, True), (2, False), (30, True)])
 def test_trials_are_drawn(tmp_path: Path, count: int, low: bool) -> None:
     """A picture of a size that a page takes, whatever number of trials."""
     path = tmp_path / "trials.png"

@@ -93,17 +93,17 @@ class Canvas:
         return data.getvalue()
 
 
-def sheet_png(blocks: Sequence[Block], *, title: str, intro: str = "") -> bytes:
-    """Return a sheet as a PNG file; of more than :data:`MOST` pictures the first, and a line that says so."""
+def sheet_png(blocks: Sequence[Block], *, title: str, intro: str = "", most: int = MOST) -> bytes:
+    """Return a sheet as a PNG file; of more than ``most`` pictures the first, and a line that says so."""
     columns = max(LEAST_COLUMNS, min(COLUMNS, max((len(block.panels) for block in blocks), default=0)))
     width = columns * SIDE + (columns + 1) * GAP
     strips = [*_words(title, 13, width), *_words(intro, 9, width)]
-    left = MOST
+    left = most
     for block in blocks:
         strips += [*_words(block.title, 11, width), *_words(block.text, 9, width)]
         strips += _rows(block.panels[:left], columns, block.together)
         left -= len(block.panels[:left])
-    missing = sum(len(block.panels) for block in blocks) - (MOST - left)
+    missing = sum(len(block.panels) for block in blocks) - (most - left)
     if missing:
         strips += _words(f"{missing:,} more are not shown; a sheet written as .html has them all", 9, width)
     canvas, top = Canvas(width, sum(strip.height for strip in strips) + 2 * GAP), GAP

@@ -13,8 +13,9 @@ pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 
 from tests.training.dataset.samples import picture_bytes
+from training.dataset.thumbnails import SIDE
 from training.errors import DataError, UsageError
-from training.pages.drawing import MOST
+from training.pages.drawing import COLUMNS, MOST, Block, Panel, sheet_png
 from training.pages.sheet import Section, Tile, tiles_html, write_sections, write_sheet
 
 PICTURE = picture_bytes(width=600, height=300)
@@ -68,12 +69,24 @@ def test_a_picture_of_pictures(tmp_path: Path) -> None:
     assert pixels.std() > 20
 
 
-def test_no_tiles_and_too_many(tmp_path: Path) -> None:
-    """Nothing wrong is a sheet too; one that viewers cannot open is not made."""
-    for name, count, most in (("none.png", 0, 100), ("many.png", MOST + 50, 2**16)):
-        write_sheet(tmp_path / name, [Tile(b"", "x")] * count, title="t")
-        with Image.open(tmp_path / name) as drawn:
-            assert drawn.height < most
+def test_no_tiles(tmp_path: Path) -> None:
+    """Nothing wrong is a sheet too."""
+    write_sheet(tmp_path / "none.png", [], title="t")
+    with Image.open(tmp_path / "none.png") as drawn:
+        assert drawn.height < 100
+
+
+def test_too_many_tiles() -> None:
+    """One that viewers cannot open is not made: what is beyond the limit takes one line, and the limit is low enough."""
+    tall = Panel(np.zeros((SIDE, SIDE, 3), np.uint8), "x", ("a", "b"))
+
+    def height(panels: int, most: int) -> int:
+        with Image.open(io.BytesIO(sheet_png([Block("", "", [tall] * panels)], title="t", most=most))) as drawn:
+            return drawn.height
+
+    one_row, two_rows = height(COLUMNS, COLUMNS), height(2 * COLUMNS, 2 * COLUMNS)
+    assert one_row < height(2 * COLUMNS, COLUMNS) < two_rows
+    assert one_row + (two_rows - one_row) * MOST / COLUMNS < 2**16
 
 
 def test_another_suffix_or_folder(tmp_path: Path) -> None:
