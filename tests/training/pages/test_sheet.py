@@ -77,7 +77,7 @@ def test_no_tiles(tmp_path: Path) -> None:
 
 
 def test_too_many_tiles() -> None:
-    """One that viewers cannot open is not made: what is beyond the limit takes one line, and the limit is low enough."""
+    """One that viewers cannot open is not made: what is beyond the limit takes one line, and the limit is low."""
     tall = Panel(np.zeros((SIDE, SIDE, 3), np.uint8), "x", ("a", "b"))
 
     def height(panels: int, most: int) -> int:
