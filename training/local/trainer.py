@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edge.bundle import Preprocessing
 from training.errors import DivergenceError, OutOfMemoryError
+from training.export import preprocessing_of
 from training.image_models import METRICS
 from training.local import networks
 from training.local.accelerator import CPU, Accelerator
@@ -278,7 +278,7 @@ def predict(network: nn.Module, examples: Examples, settings: Settings, batch_si
     """
     network.eval()
     device = next(network.parameters()).device
-    size, rule = batch_size or settings.validation_batch_size, preprocessing(settings)
+    size, rule = batch_size or settings.validation_batch_size, preprocessing_of(settings)
     batches = (examples.pictures[start : start + size] for start in range(0, len(examples), size))
     inputs = (torch.from_numpy(validation_inputs(batch, rule)) for batch in batches)
     return torch.cat([network(some.to(device)).cpu() for some in inputs])
@@ -291,11 +291,6 @@ def copied(state: Any) -> Any:
     if isinstance(state, Mapping):
         return {key: copied(value) for key, value in state.items()}
     return [copied(value) for value in state] if isinstance(state, list) else state
-
-
-def preprocessing(settings: Settings) -> Preprocessing:
-    """Return the rule by which the edge will prepare pictures for a network trained with these settings."""
-    return Preprocessing(resize=settings.validation_resize_size, crop=settings.validation_crop_size)
 
 
 def primary_metric(recipe: Recipe) -> str:
