@@ -54,7 +54,7 @@ def class_weights(task: Task, labels: Tensor, classes: int, mode: int) -> Tensor
 def scores(task: Task, logits: Tensor, labels: Tensor) -> Tensor:
     """Return how right each answer is, float32 [N]: 0 or 1, or intersection over union where several may be right.
 
-    A class is answered from a probability of one half on. No class answered where there is none is right.
+    A class is answered above a probability of one half. No class answered where there is none is right.
     """
     if task != MULTILABEL:
         return (logits.argmax(1) == labels).to(torch.float32)

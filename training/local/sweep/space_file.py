@@ -37,7 +37,7 @@ class FitTable(Section):
     views: Views = "surface"
     """How far the random views that are trained on go from a picture."""
     standardised: bool = False
-    """Whether the network sees every picture less its own mean and divided by its deviation."""
+    """Whether light and contrast are evened out inside the graph, for light that changes."""
     mirrored: bool = False
     """Whether the bundle averages its answer over the picture and its mirror image."""
     pretrained: Name = NO_WEIGHTS
