@@ -81,7 +81,9 @@ def explained(
     )
     found = explain(tensor, scores, method=inquiry.method, runs=inquiry.runs, seed=inquiry.seed)
     if not found.maps.size:
-        raise DeadlineError("live pictures left no time for an explanation; ask again when there are fewer of them")
+        raise DeadlineError(
+            "live pictures and other explanations left no time for this one; ask again when there are fewer of them"
+        )
     labels = tuple(inquiry.answer.labels[index] for index in inquiry.classes)
     seen = model.predictor.seen(tensor)
     figures = tuple(png(figure(seen, heat)) for heat in found.maps) if inquiry.drawn else ()
@@ -106,7 +108,8 @@ class Explaining:
 
     ``model`` returns what serves, ``calm`` whether live pictures leave room for a run. ``counted`` hears what became of
     each request: ``ok``, ``refused``, ``late``, ``failed``, or ``gone`` where nobody waits for it any more. A request
-    has ``span_s`` seconds; what was found when they are over is the answer.
+    has ``span_s`` seconds from when it is asked; what was found when they are over is the answer. While others wait, it
+    is worked on for a share of them only, so that each of ``places`` requests gets its turn in time.
     """
 
     def __init__(
@@ -186,7 +189,9 @@ class Explaining:
     def _answer(self, request: _Request) -> None:
         began, inquiries = self._clock(), request.inquiries
         try:
-            found = [self._explained(request, inquiry, len(inquiries) - n) for n, inquiry in enumerate(inquiries)]
+            found = [
+                self._explained(request, inquiry, began, len(inquiries) - n) for n, inquiry in enumerate(inquiries)
+            ]
         except Exception as error:  # noqa: BLE001 - not swallowed: the request that waits for it gets it
             self._counted(_outcome(request.future, error))
             _fail(request.future, error)
@@ -196,18 +201,24 @@ class Explaining:
         with suppress(InvalidStateError):  # cancelled by its requester meanwhile
             request.future.set_result(found)
 
-    def _explained(self, request: _Request, inquiry: Inquiry, left: int) -> Explained:
-        """Explain one picture, of ``left`` that share the time which is left."""
+    def _explained(self, request: _Request, inquiry: Inquiry, began: float, left: int) -> Explained:
+        """Explain one picture, of ``left`` that share the time which is left of a request begun at ``began``."""
         now = self._clock()
-        until = now + (request.ends_at - now) / left
+
+        def until() -> float:
+            """Where others wait, sooner."""
+            fair = began + self.span_s / self._places
+            ends_at = request.ends_at if self._waiting.empty() else min(request.ends_at, fair)
+            return now + (ends_at - now) / left
+
         model = self._model()
         if model is None or model.ref != inquiry.model:
             raise ModelNotReadyError(f"{inquiry.model} answered and serves no longer; ask again")
         return explained(model, inquiry, turn=lambda: self._turn(request, until))
 
-    def _turn(self, request: _Request, until: float) -> bool:
+    def _turn(self, request: _Request, until: Callable[[], float]) -> bool:
         """Wait until live pictures leave room for a run; tell whether there is time left, and somebody who waits."""
-        while self._clock() < until and not request.future.cancelled():
+        while self._clock() < until() and not request.future.cancelled():
             self._check_open()
             if self._calm():
                 return True

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,23 @@ def test_when_the_time_is_up_the_coarse_map_is_the_answer(model: Model) -> None:
         first, second = asked(explainer, inquiry(runs=10_000), inquiry(runs=10_000))
     assert 17 <= first.runs <= 51
     assert 17 <= second.runs <= 51
+
+
+def test_a_long_request_leaves_time_to_those_behind_it(model: Model) -> None:
+    """Asked together, each is answered: one that takes all the time it is given takes its share while others wait."""
+    gate, clock = threading.Event(), Ticking()
+
+    def serving_model() -> Model:
+        gate.wait(10)
+        return model
+
+    asking = Explaining(model=serving_model, calm=lambda: True, clock=clock, span_s=400.0)
+    with closing(asking) as explainer:
+        requests = [explainer.ask([inquiry(runs=10_000, drawn=False)]) for _ in range(4)]
+        gate.set()
+        runs = [request.result(20)[0].runs for request in requests]
+    assert all(17 <= found <= 120 for found in runs[:3])
+    assert runs[3] >= 17
 
 
 class Ticking:
