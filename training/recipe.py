@@ -46,6 +46,7 @@ PRESETS: Mapping[str, Preset] = {
             "training_crop_size": 96,
         },
         mirrored=True,
+        standardised=True,
     ),
 }
 """``automl``: AutoML's defaults, made for pretrained weights. ``scratch``: what a few hundred pictures want without."""

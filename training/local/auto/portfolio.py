@@ -114,7 +114,7 @@ class _Maker:
         if self.facts.side >= LARGE_PX:
             sides.reverse()
         yield self.candidate("mobilenetv2", base, "does best soonest on small industrial data")
-        yield self.standardised(self.candidate("mobilenetv2", base, "stands other light"))
+        yield self.plain(self.candidate("mobilenetv2", base, "sees how bright a part is"))
         yield from (self.candidate("mobilenetv2", side, "sees finer detail") for side in sides[:1])
         yield self.candidate("resnet18", base, "another kind of network", 1e-3)
         yield from (self.candidate("mobilenetv2", side, "sees finer detail") for side in sides[1:])
@@ -136,9 +136,9 @@ class _Maker:
         return STEP_PX * max(1, math.ceil(self.facts.side / STEP_PX))
 
     @staticmethod
-    def standardised(candidate: Candidate) -> Candidate:
-        recipe = replace(candidate.recipe, standardised=True)
-        return replace(candidate, name=f"{candidate.name}-standardised", recipe=recipe)
+    def plain(candidate: Candidate) -> Candidate:
+        recipe = replace(candidate.recipe, standardised=False)
+        return replace(candidate, name=f"{candidate.name}-plain", recipe=recipe)
 
     def candidate(
         self, model: str, side: int, why: str, rate: float = BASE_RATE, pretrained: str = NO_WEIGHTS
@@ -152,6 +152,7 @@ class _Maker:
             task=self.facts.task,
             pretrained=pretrained,
             mirrored=SCRATCH.mirrored,
+            standardised=SCRATCH.standardised and pretrained == NO_WEIGHTS,  # others have learnt from plain pictures
         )
         tuned = "-tuned" if pretrained != NO_WEIGHTS else ""
         name = f"{model}-{side}{tuned}"

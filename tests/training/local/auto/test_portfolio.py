@@ -13,7 +13,7 @@ def test_the_known_good_recipe_comes_first() -> None:
     first = portfolio(facts(), seed=0)[0]
     preset = {**PRESETS["scratch"].settings, "number_of_epochs": first.epochs}
     assert first.name == "mobilenetv2-96"
-    assert first.recipe.mirrored
+    assert (first.recipe.mirrored, first.recipe.standardised) == (True, True)
     assert {name: value for name, value in first.recipe.settings.as_dict().items() if name in preset} == preset
 
 
@@ -63,6 +63,7 @@ def test_weights_at_hand_come_first() -> None:
     first = portfolio(facts(), seed=0, pretrained={"resnet18": "weights.safetensors"})[0]
     assert first.name == "resnet18-224-tuned"
     assert first.recipe.pretrained == "weights.safetensors"
+    assert not first.recipe.standardised
     assert first.epochs < portfolio(facts(), seed=0)[0].epochs
 
 

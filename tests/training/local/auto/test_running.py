@@ -47,7 +47,7 @@ def test_ten_minutes_are_one_fit_of_the_known_recipe() -> None:
 
 def test_with_more_time_others_follow_whole() -> None:
     """Without time to halve, whole fits in the portfolio's order."""
-    assert stages(simulation(2400).run())[:2] == [("mobilenetv2-96", "whole"), ("mobilenetv2-96-standardised", "whole")]
+    assert stages(simulation(2400).run())[:2] == [("mobilenetv2-96", "whole"), ("mobilenetv2-96-plain", "whole")]
 
 
 def test_with_hours_it_halves() -> None:
@@ -119,7 +119,7 @@ def test_nothing_succeeds_and_the_reason_is_told() -> None:
     run.trials.faults |= {
         f"resnet{depth}-{side}": DivergenceError("nan") for depth in (18, 34, 50) for side in (96, 128)
     }
-    run.trials.faults |= {f"mobilenetv2-{rest}": DivergenceError("nan") for rest in (128, 160, 224, "96-standardised")}
+    run.trials.faults |= {f"mobilenetv2-{rest}": DivergenceError("nan") for rest in (128, 160, 224, "96-plain")}
     with pytest.raises(TrainingError, match=r"nothing could be fitted.*nan"):
         run.run()
 
