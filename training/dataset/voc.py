@@ -80,12 +80,18 @@ def _written(example: Example) -> ElementTree.Element:
                 f"{path.relative_to(path.parts[0])}: has a class as a whole, and Pascal VOC holds boxes only"
             )
         box = mark.box() if isinstance(mark, Outline) else mark
-        frame = {"xmin": round(box.left * size[0]), "ymin": round(box.top * size[1])}
-        frame["xmax"] = max(round(box.right * size[0]), frame["xmin"] + 1)
-        frame["ymax"] = max(round(box.bottom * size[1]), frame["ymin"] + 1)
+        xmin, xmax = _whole(box.left, box.right, size[0])
+        ymin, ymax = _whole(box.top, box.bottom, size[1])
+        frame = {"xmin": xmin, "ymin": ymin, "xmax": xmax, "ymax": ymax}
         told = {"name": box.label, "difficult": str(int(box.crowd)), "bndbox": {k: str(v) for k, v in frame.items()}}
         _add(ElementTree.SubElement(root, "object"), told)
     return root
+
+
+def _whole(first: float, last: float, side: int) -> tuple[int, int]:
+    """Return two ends, shares of a side, in whole pixels: within the picture, and at least one pixel apart."""
+    begin = max(0, min(round(first * side), side - 1))
+    return begin, max(round(last * side), begin + 1)
 
 
 def _add(parent: ElementTree.Element, values: Mapping[str, Any]) -> None:

@@ -175,6 +175,16 @@ def test_what_a_format_cannot_hold_is_refused(tmp_path: Path, target: Target, ma
     assert why in str(caught.value)
 
 
+def test_a_sliver_at_the_edge_stays_within_the_picture(tmp_path: Path) -> None:
+    """In whole pixels a box is one wide at least, and no wider than the picture has room for."""
+    sliver = one(tmp_path, Box("a", 0.999, 0.0, 1.0, 0.001), task=DETECTION)
+    plan = planned(sliver, "voc")
+    write(plan, tmp_path / "to")
+    (box,) = read_dataset(tmp_path / "to").examples[0].marks
+    assert isinstance(box, Box)
+    assert (box.left < box.right, box.right, box.top, box.top < box.bottom) == (True, 1.0, 0.0, True)
+
+
 def test_what_is_lost_is_counted(tmp_path: Path) -> None:
     """Polygons become boxes in Pascal VOC; YOLO knows neither crowds nor things of several rings."""
     ring = (0.1, 0.1, 0.9, 0.1, 0.9, 0.9)
