@@ -9,8 +9,12 @@ from typing import Any
 
 import psutil
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["tests.azure.fixtures"]
+
+settings.register_profile("untimed", settings(deadline=None))  # a busy machine is no fault of an example
+settings.load_profile("untimed")
 
 GRACE_S = 2.0
 """How long something that is already ending may take to end."""
