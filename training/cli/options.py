@@ -57,12 +57,13 @@ drawn_option = click.option(
 mirrored_option = click.option(
     "--mirrored/--no-mirrored",
     default=None,
-    help="Average the answer over the picture and its mirror image, inside the graph: twice the work.",
+    help="Average the answer over the picture and its mirror image, inside the graph: twice the work.  "
+    "[default: with --preset scratch]",
 )
 standardised_option = click.option(
     "--standardised/--no-standardised",
     default=None,
-    help="Even out light and contrast, inside the graph: for light that changes.",
+    help="Even out light and contrast, inside the graph: for light that changes.  [default: with --preset scratch]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
