@@ -34,6 +34,12 @@ def chosen_records(records: Sequence[Record], judged: Sequence[Record], count: i
     return chosen
 
 
+def count_copies(records: Sequence[Record], others: Sequence[Record]) -> int:
+    """Return how many records' very content is among the others'. Raises DataError where one cannot be read."""
+    known = {content_of(other) for other in others}
+    return sum(content_of(record) in known for record in records)
+
+
 def _by_turns(records: Sequence[Record]) -> Iterable[Record]:
     """Yield all records, shuffled, one of each set of labels in turn."""
     groups: dict[tuple[str, ...], list[Record]] = {}

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge.bundle import MANIFEST, Bundle, Task, is_name, open_bundle
+from training.calibration_pictures import count_copies
 from training.cli.options import COLLECTION, FOLDER, json_option
 from training.cli.progress import Bars, bars
 from training.dataset.labelled import read_labelled
@@ -182,7 +183,15 @@ def _converted(source: Path, bundle: Bundle | None, order: Order, data: _Data, f
         task = bundle.manifest.task
         judging, calibration = _records(data.judge, task) or held_out, _records(data.calibrate, task) or trained_on
         with bars() as shown:
+            if data.judge:
+                _warn_of_trained_on(shown, judging, trained_on)
             return convert_bundle(bundle, order, folder, calibration=calibration, judging=judging, told=_told(shown))
+
+
+def _warn_of_trained_on(shown: Bars, judging: Sequence[Record], trained_on: Sequence[Record]) -> None:
+    copies = count_copies(judging, trained_on)
+    if copies:
+        shown.say(f"{copies} of {len(judging)} pictures to judge by were trained on: the figures will be too good")
 
 
 def _records(roots: Sequence[Path], task: Task) -> tuple[Record, ...]:

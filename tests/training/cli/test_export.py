@@ -98,9 +98,11 @@ def test_a_fit_becomes_a_bundle_and_its_int8(tmp_path: Path) -> None:
 
     folder = tmp_path / "runs" / "steel" / "3"
     write_learnt_run(folder, write_grey(tmp_path / "data"))
-    for words in ([], ["--precision", "int8", "--calibration-pictures", "4"]):
+    fp16 = ["--precision", "fp16", "--judge", str(tmp_path / "data")]
+    for words in ([], fp16, ["--precision", "int8", "--calibration-pictures", "4"]):
         result = CliRunner().invoke(main, ["export", str(folder), *words, "--registry", str(tmp_path)])
         assert result.exit_code == 0, result.output
+        assert ("18 of 24 pictures to judge by were trained on" in result.stderr) == (words == fp16)
     plain, smaller = (open_bundle(tmp_path / "steel" / version).manifest for version in ("3", "3-int8"))
     assert plain.metrics["held_out"]["pictures"] == 6
     assert {label for golden in smaller.golden for label in golden.expected.labels} == {"Bright", "Dark"}
