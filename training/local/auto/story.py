@@ -12,6 +12,7 @@ from training.recipe import NO_WEIGHTS, Recipe
 
 WIDE = 0.8
 """From this shape on, shorter by longer side, the centre square that networks see leaves little out."""
+ACCURACY = "accuracy"
 HOW: Mapping[How, str] = {
     "under way": "under way",
     "ended": "all epochs",
@@ -113,22 +114,29 @@ def _not_tried(search: Search, outcome: Outcome) -> Iterator[str]:
 
 
 def _sure(search: Search, outcome: Outcome) -> Iterator[str]:
-    facts, chosen = search.facts, _trial(search, outcome.chosen)
-    low, high = share_interval(round(chosen.validation[facts.metric] * facts.validation), facts.validation)
-    yield (
-        f"{facts.metric} {chosen.validation[facts.metric]:.4f} on {facts.validation} validation pictures; from so few, "
-        f"the true one is known only to lie between {low:.3f} and {high:.3f} (95 %)."
-    )
+    yield _chosen_by(search.facts, _trial(search, outcome.chosen))
     yield (
         f"That figure flatters: it is the best of {_counted(sum(t.epochs for t in search.trials), 'epoch')} of "
         f"{_counted(len(_with_epochs(search)), 'trial')}, all judged by the same pictures."
     )
-    yield _judged(outcome) if outcome.test else "No pictures were kept aside (--test-share 0): judge it on others."
+    yield (
+        _judged(outcome) if outcome.test else f"No pictures were kept aside ({_why_none(search)}): judge it on others."
+    )
     missed = {name: count for name, count in outcome.test.get("mistakes_by_class", {}).items() if count}
     if missed:
         yield "Its mistakes there: " + ", ".join(f"{name} {count}" for name, count in missed.items()) + "."
     if outcome.rival:
         yield _against(search, outcome)
+
+
+def _chosen_by(facts: Facts, chosen: Trial) -> str:
+    """Return the figure that it was chosen by; an interval only of a share of pictures, which iou is not."""
+    value = chosen.validation[facts.metric]
+    found = f"{facts.metric} {value:.4f} on {facts.validation} validation pictures"
+    if facts.metric != ACCURACY:
+        return f"{found}."
+    low, high = share_interval(round(value * facts.validation), facts.validation)
+    return f"{found}; from so few, the true one is known only to lie between {low:.3f} and {high:.3f} (95 %)."
 
 
 def _judged(outcome: Outcome) -> str:
@@ -142,7 +150,11 @@ def _judged(outcome: Outcome) -> str:
 
 
 def _flattering(search: Search) -> str:
-    return f"No pictures were kept aside (--test-share 0), so the {search.facts.metric} above flatters."
+    return f"No pictures were kept aside ({_why_none(search)}), so the {search.facts.metric} above flatters."
+
+
+def _why_none(search: Search) -> str:
+    return "too few of each class" if search.request.test_share else "--test-share 0"
 
 
 def _against(search: Search, outcome: Outcome) -> str:

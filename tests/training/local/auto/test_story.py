@@ -55,7 +55,19 @@ def test_without_pictures_aside_it_says_that_every_figure_flatters(found: Search
     assert found.outcome is not None
     none = replace(found, outcome=replace(found.outcome, test={}))
     assert "judge it on others" in told(none)
-    assert any("--test-share 0), so the accuracy above flatters" in line for line in summary(none, "a:1"))
+    assert any("too few of each class), so the accuracy above flatters" in line for line in summary(none, "a:1"))
+    unwanted = replace(none, request=replace(none.request, test_share=0.0))
+    assert any("--test-share 0), so the accuracy above flatters" in line for line in summary(unwanted, "a:1"))
+
+
+def test_only_a_share_of_pictures_has_an_interval(found: Search) -> None:
+    """What pictures with several labels are chosen by is none: Wilson's interval says nothing of it."""
+    assert "the true one is known only to lie between" in told(found)
+    figures = [replace(trial, validation={"iou": 0.5}) for trial in found.trials]
+    several = replace(found.facts, task="image-classification-multilabel")
+    text = told(replace(found, facts=several, trials=tuple(figures)))
+    assert "iou 0.5000 on" in text
+    assert "the true one is known only to lie between" not in text
 
 
 def test_every_trial_is_told_of_with_its_cost(found: Search) -> None:
