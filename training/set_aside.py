@@ -19,6 +19,11 @@ LONGEST_NAME = 100
 MOST_NAMES = 10_000
 
 
+def list_paths(folder: Path) -> tuple[Path, Path]:
+    """Return the paths of the lists of a folder."""
+    return folder.with_name(f"{folder.name}.csv"), folder.with_name(f"{folder.name}.jsonl")
+
+
 def write_lists(folder: Path, hard: Sequence[Hard]) -> tuple[Path, Path]:
     """Write ``FOLDER.csv`` and ``FOLDER.jsonl`` and return both paths.
 
@@ -30,7 +35,7 @@ def write_lists(folder: Path, hard: Sequence[Hard]) -> tuple[Path, Path]:
     writer.writeheader()
     writer.writerows(asdict(one) for one in hard)
     lines = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in hard)
-    table, json_lines = (folder.with_name(f"{folder.name}{suffix}") for suffix in (".csv", ".jsonl"))
+    table, json_lines = list_paths(folder)
     for path, text in ((table, rows.getvalue()), (json_lines, lines)):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -75,6 +75,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option, as click passes them
     opened = [open_bundle(folder) for folder in (bundle, *against)]
     task = opened[0].manifest.task
     _check_targets(opened[0], calibrated, version, report, output)
+    _check_kept(data, output)
     if best_threshold and (calibrated is None or task != MULTILABEL):
         raise UsageError("--best-threshold: needs --calibrated DIR, and a multi-label bundle")
     wanted = _wanted(task, rest)
@@ -115,6 +116,11 @@ def _check_targets(
     if calibrated is not None and version is not None:
         check_identity(bundle.manifest.name, version)
         check_target(calibrated)
+
+
+def _check_kept(data: tuple[Path, ...], output: Path | None) -> None:
+    if output is not None and output.resolve() in [path.resolve() for path in data]:
+        raise UsageError(f"{output}: is what is to be read, and would be overwritten; choose another --output")
 
 
 def _for_task(wishes: Wishes, task: Task) -> Wishes:

@@ -21,7 +21,7 @@ from training.errors import UsageError
 from training.hard_negatives import Found, Hard, find_hard, printable, unlabelled
 from training.judge import check_classes
 from training.mining import WAYS, By
-from training.set_aside import copy_by_answer, write_lists
+from training.set_aside import copy_by_answer, list_paths, write_lists
 
 MOST_NAMED = 5
 
@@ -66,7 +66,7 @@ def mine(  # noqa: PLR0913 - one parameter an option, as click passes them
     PICTURES are files and folders, or labelled collections. Nothing that is there is changed.
     """
     way = _way(by, labelled=labelled)
-    _check_targets(output, sheet, copy=copy)
+    _check_targets(output, sheet, paths, copy=copy)
     opened = open_bundle(bundle)
     records = _records(opened, paths, wishes, labelled=labelled)
     with bars() as shown:
@@ -92,12 +92,16 @@ def _way(by: By | None, *, labelled: bool) -> By:
     return by or ("both" if labelled else "uncertain")
 
 
-def _check_targets(output: Path | None, sheet: Path | None, *, copy: bool) -> None:
+def _check_targets(output: Path | None, sheet: Path | None, paths: tuple[Path, ...], *, copy: bool) -> None:
     """Make sure, before any work, that what is asked for can be written."""
     if copy and output is None:
         raise UsageError("--copy: give the folder that the copies go to with --output")
     if output is not None and (output.is_file() or not output.name):
         raise UsageError(f"--output {output}: must be a folder's name")
+    given = {path.resolve() for path in paths}
+    for path in [*(list_paths(output) if output else ()), *([sheet] if sheet else ())]:
+        if path.resolve() in given:
+            raise UsageError(f"{path}: is what is to be read, and would be overwritten; choose another name")
     if sheet is not None:
         from training.pages.sheet import check_suffix  # noqa: PLC0415 - jinja2, for who wants a sheet
 

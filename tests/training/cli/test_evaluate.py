@@ -215,6 +215,14 @@ def test_wrong_requests_cost_no_work(
     assert [path.name for path in tmp_path.iterdir()] == ["multilabel"]
 
 
+def test_labels_are_not_overwritten(bundle: Path, tmp_path: Path) -> None:
+    """COCO's labels are JSON, too."""
+    labels = tmp_path / "coco.json"
+    labels.write_text("{}")
+    result = run("evaluate", bundle, labels, "--output", labels)
+    assert (result.exit_code, "would be overwritten" in result.stderr, labels.read_text()) == (2, True, "{}")
+
+
 def test_a_place_that_cannot_be_written(bundle: Path, data: Path, tmp_path: Path) -> None:
     """The figures are shown all the same, and what failed is one line."""
     result = run("evaluate", bundle, data, "--output", tmp_path / f"{'long' * 80}.json")

@@ -138,6 +138,16 @@ def test_copying_again_overwrites_nothing(bundle: Path, data: Path, tmp_path: Pa
     assert not list((tmp_path / "next").rglob(".*"))
 
 
+def test_what_is_read_is_not_overwritten(bundle: Path, tmp_path: Path) -> None:
+    """The list beside the folder may have the very name of the labels, the sheet that of a picture."""
+    picture_file, labels = tmp_path / "x.png", tmp_path / "parts.jsonl"
+    picture_file.write_bytes(spotted(COLOURS["red"], 1))
+    labels.write_text('{"image_url": "x.png", "label": "red"}\n')
+    listed = run(bundle, labels, "--labelled", "--output", tmp_path / "parts")
+    drawn = run(bundle, picture_file, "--sheet", picture_file)
+    assert [(one.exit_code, "would be overwritten" in one.stderr) for one in (listed, drawn)] == [(2, True)] * 2
+
+
 def test_a_full_disk_leaves_no_part_of_a_copy(tmp_path: Path) -> None:
     """Not under the picture's name, where a person would take it for one, nor under another."""
     picture_file = tmp_path / "big.png"
