@@ -185,7 +185,7 @@ def read_distribution(raw: object) -> AnyDistribution:
     try:
         return TypeAdapter[AnyDistribution](_CLASSES[kind]).validate_python(raw)
     except ValidationError as error:
-        raise ValueError("\n".join(_texts(error))) from error
+        raise ValueError("\n".join(dict.fromkeys(_texts(error)))) from error
 
 
 def _texts(error: ValidationError) -> Iterator[str]:
@@ -196,6 +196,10 @@ def _texts(error: ValidationError) -> Iterator[str]:
             said = "no such key here"
         if item["type"] == "missing":
             said = "is required"
+        if item["type"] == "too_short":
+            said = "must not be empty"
+        if len(item["loc"]) > 1:  # none of several types
+            said = "must be text, numbers, true or false" if key == "values" else "must be a finite number"
         yield f"{key} {said}".strip()
 
 

@@ -116,8 +116,10 @@ def _swept(file: "SweepFile", places: _Places) -> tuple["SweepView", Path]:
         with watching(lambda: sweeping.view(running=True)) as watch:
             whole = sweeping.search(opened_on(places.on, folder, file.fit.threads), watch)
         if not whole:
-            click.echo(f"the time is over; {_how(places)} goes on, with another --version", err=True)
+            _say("the time is over")
         export_winner(sweeping, target, places.version, _say)
+        if not whole:
+            _say(f"{_how(places)} goes on, with another --version: this bundle stays")
         return sweeping.view(running=False), target
 
 
