@@ -98,7 +98,7 @@ def test_commands_are_there(page: Path) -> None:
             found = command.get_command(click.Context(command), rest[0])
             assert found is not None, words
             command, rest = found, rest[1:]
-        options = {option for parameter in command.params for option in parameter.opts}
+        options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
         given = {word.partition("=")[0] for word in rest if word.startswith("-") and len(word) > 1}
         assert given <= options | {"--help"}, words
 
