@@ -72,6 +72,23 @@ def write_grey(folder: Path, each: int = 12) -> list[Record]:
 
 
 @torch.no_grad()
+def settled(network: torch.nn.Module) -> torch.nn.Module:
+    """Give a network values as training leaves them, and logits that tell pictures of 32 pixels apart."""
+    generator = torch.Generator().manual_seed(0)
+    for name, values in network.named_parameters():
+        if values.ndim == 1:
+            values.normal_(float(name.endswith("weight")), 0.1, generator=generator)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None  # the mean of all that it sees
+    inputs = torch.randn(8, 3, 32, 32, generator=generator)
+    network.train()(inputs)
+    *_, head = (module for module in network.modules() if isinstance(module, torch.nn.Linear))
+    head.weight.mul_(0.1 / network.eval()(inputs).std(0).mean())
+    return network
+
+
+@torch.no_grad()
 def write_learnt_run(folder: Path, records: list[Record]) -> Run:
     """Write a run whose network answers all pictures rightly, without training it.
 

@@ -11,6 +11,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 from torch import Tensor  # noqa: E402 - torch may be absent
 
 from edge.preprocess.classification import MEAN, STD  # noqa: E402 - as above
+from tests.training.local.tiny import settled  # noqa: E402 - as above
 from training.local import networks  # noqa: E402 - as above
 from training.local.graph import INPUT_NAME, check_parity, write_graph  # noqa: E402 - as above
 
@@ -85,9 +86,7 @@ def test_standardising_is_no_weight() -> None:
 def test_standardised_and_mirrored_export_as_they_answer(tmp_path: Path) -> None:
     """Both wrappers in one graph with a free batch axis, equal to the network."""
     torch.manual_seed(0)
-    wrapped = networks.MirrorAverage(networks.Standardised(networks.build("mobilenetv2", 3))).eval()
-    for parameter in wrapped.parameters():
-        torch.nn.init.normal_(parameter, 0.2, 0.2)
+    wrapped = networks.MirrorAverage(networks.Standardised(settled(networks.build("mobilenetv2", 3)))).eval()
     write_graph(wrapped, 32, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     inputs = normalised(random_pictures(5)).numpy()
