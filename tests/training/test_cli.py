@@ -110,27 +110,20 @@ def test_wrong_requests_end_in_one_clear_line(
     assert "Traceback" not in result.output
 
 
-def test_fit_crossvalidate_evaluate(data: Path, tmp_path: Path) -> None:
-    """A fit ends with a bundle; its own recipe is cross-validated into the manifest; evaluating prints JSON."""
+def test_a_bundles_own_recipe_is_cross_validated_into_its_manifest(tmp_path: Path) -> None:
+    """What is printed for programs is what the manifest then says."""
     pytest.importorskip("torch")
-    bundle = tmp_path / "models" / "tiny" / "1"
-    sizes = ("validation_resize_size=32", "validation_crop_size=32", "training_crop_size=32", "number_of_epochs=1")
-    settings = [word for setting in (*sizes, "training_batch_size=8") for word in ("--set", setting)]
-    whole = ["--validation-data-size", "0", "--pretrained", "none", "--threads", "1"]
-    fit = ["fit", data, "--name", "tiny", "--output", bundle, *whole, *settings]
+    tiny = pytest.importorskip("tests.training.local.tiny")
+    bundling = pytest.importorskip("training.local.bundling")
+    data, bundle = tmp_path / "data", tmp_path / "bundle"
+    tiny.write_learnt_run(tmp_path / "run", tiny.write_grey(data, each=4))
+    bundling.export_run(tmp_path / "run", bundling.Export(name="tiny", version="1"), bundle)
     judge = ["crossvalidate", data, "--bundle", bundle, "--folds", "2", "--workers", "1", "--json"]
-    fitted = run(*fit)
-    assert "tiny:1 is proven" in fitted.stdout
-    assert "epoch 1/1" in fitted.stderr
     # a process of its own: pools that spawn leave a resource tracker behind until the program ends
     program = [sys.executable, "-m", "training.cli", *map(str, judge)]
     judged = subprocess.run(program, check=True, capture_output=True, text=True)
-    assert "fold 2: epoch 1/1" in judged.stderr
+    assert "fold 2: epoch 3/3" in judged.stderr
     figures = json.loads(judged.stdout)
-    assert figures["pictures"] == 24
+    assert figures["pictures"] == 8
     assert len(figures["fold_accuracies"]) == 2
     assert json.loads((bundle / "manifest.json").read_text())["metrics"]["cross_validation"] == figures
-    result = run("evaluate", bundle, data, "--json")
-    assert result.exit_code == 0
-    assert json.loads(result.stdout)["pictures"] == 24
-    assert "accuracy" in run("evaluate", bundle, data).output
