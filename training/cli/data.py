@@ -146,6 +146,7 @@ def split(
     _check_outside(out, folder)
     with whole_folder(out) as partial, bars() as shown:
         collection = collect(folder, wishes, shares, care, told=told(shown, "checking"))
+        _check_usable(collection, folder)
         dataset, lost = collection.checked.dataset, Counter[str]()
         for part in collection.parts:
             inside = replace(dataset, examples=tuple(example for example, _ in collection.rows(part)))
@@ -154,6 +155,23 @@ def split(
             lost += plan.lost
     print_summary(collection)
     _tell_lost(lost)
+    if others := len(collection.problems):
+        click.echo(
+            f"{others} kinds of problems went into the parts, too; see automl-train data check {folder}", err=True
+        )
+
+
+_UNUSABLE = frozenset(("missing", "unreadable", "damaged", "huge", "contradiction"))
+"""Findings that no part of a split should be given: nothing can be learnt from them."""
+
+
+def _check_usable(collection: Collection, folder: Path) -> None:
+    for finding in collection.problems:
+        if finding.kind in _UNUSABLE:
+            where = ", ".join(finding.where)
+            raise DataError(
+                f"{finding.count} {finding.text} ({where}); mend or remove them, see automl-train data check {folder}"
+            )
 
 
 def _check_outside(out: Path, folder: Path) -> None:

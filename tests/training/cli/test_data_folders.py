@@ -1,5 +1,6 @@
 """`automl-train data check --sheet | convert | split` as they are typed."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,18 @@ def test_a_split_into_folders(steel: Path, tmp_path: Path) -> None:
     assert not set(parts["train"]) & set(parts["test"])
     for part, names in parts.items():
         assert sorted(path.name for path in (tmp_path / "two" / part / "images").rglob("*.png")) == names
+
+
+def test_no_split_of_what_nobody_can_learn_from(steel: Path, tmp_path: Path) -> None:
+    """A picture that is cut off is named, and nothing is made."""
+    shutil.copytree(steel, tmp_path / "in")
+    damaged = next((tmp_path / "in").rglob("*.png"))
+    damaged.write_bytes(damaged.read_bytes()[:200])
+    result = run("split", tmp_path / "in", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "1 files that are no whole picture" in result.stderr
+    assert damaged.name in result.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_wrong_patterns(steel: Path, tmp_path: Path) -> None:
