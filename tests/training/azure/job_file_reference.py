@@ -54,7 +54,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def keys(sections: Mapping[str, type[BaseModel]] = SECTIONS) -> str:
     """Return a table of the keys of each section; the first one is the whole file."""
-    parts = []
+    parts: list[str] = []
     for title, schema in sections.items():
         rows = list(_key_rows(schema))
         said = "" if not parts else f"{(schema.__doc__ or '').strip()}\n\n"
