@@ -1,8 +1,8 @@
 """Which recipes are worth trying on some pictures, best first. Pure.
 
-The order is what was seen on small industrial data: the preset ``scratch``, a small network at a small side with AdamW
-and a cosine that ends at zero, comes far soonest; larger sides, larger networks and other rates follow while there is
-time. Weights that were trained before, where they are at hand, come first, at the side they were trained at.
+The preset ``scratch``, a small network at a small side with AdamW and a cosine that ends at zero, has done best soonest
+on small industrial data; larger sides, larger networks and other rates follow while there is time, in an order that was
+not compared. Weights that were trained before, where they are at hand, come first, at the side they were trained at.
 """
 
 import math
