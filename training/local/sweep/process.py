@@ -21,11 +21,6 @@ from training.local.sweep.trial import ON
 LOG_FILE = "trial.log"
 """What a trial complains of, in its folder."""
 LOG_TAIL = 4096
-HARDLY_SPINNING = {"GOMP_SPINCOUNT": "1000"}
-"""torch's threads spin while they wait for each other: a time slice for each layer, where others use the cores, too.
-
-On two busy cores a step took 2.6 s, with so short a spin 0.25 to 1.4 s. The user's own value counts.
-"""
 Program = Callable[[Path], Sequence[str]]
 """The command of a trial's process, of its folder; the process is told its parent's number too."""
 
@@ -47,7 +42,7 @@ class TrialProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env={**HARDLY_SPINNING, **environment_without(*SETTINGS, *SIGN_IN)},
+                env=environment_without(*SETTINGS, *SIGN_IN),
             )
 
     def __enter__(self) -> Self:

@@ -209,15 +209,6 @@ def test_a_killed_trial_says_that_memory_may_have_run_out(tmp_path: Path) -> Non
     place.close()
 
 
-def test_threads_of_a_trial_hardly_spin(tmp_path: Path) -> None:
-    """Its process is told so before torch starts: afterwards torch does not look any more."""
-    code = "import json, os; print(json.dumps({'broken': os.environ['GOMP_SPINCOUNT']}))"
-    place = Here(lambda _: (sys.executable, "-c", code))
-    place.begin(0, tmp_path)
-    assert heard(place) == Broken(0, "1000")
-    place.close()
-
-
 def test_where_no_process_can_be_started_no_other_trial_is_tried(tmp_path: Path) -> None:
     """It is no fault of the trial's."""
     place = Here(lambda _: ("/there/is/none",))
