@@ -41,6 +41,21 @@ class Distribution(BaseModel):
         return self.model_dump(exclude={"type"})
 
 
+class Rounded(Distribution):
+    """Draws what the distribution beside it draws, rounded to multiples of ``q``."""
+
+    q: Step
+
+    def extremes(self) -> tuple[Value, ...]:
+        """Return those of the other, rounded."""
+        return _rounded(super().extremes(), self.q)
+
+    @property
+    def whole(self) -> bool:
+        """Whether ``q`` is whole."""
+        return float(self.q).is_integer()
+
+
 class OneOf(Distribution):
     """One of a few values."""
 
@@ -80,20 +95,10 @@ class Uniform(Distribution):
         return tuple(map(_exponential, ends)) if "log" in self.type else ends
 
 
-class Stepped(Uniform):
+class Stepped(Rounded, Uniform):
     """A uniform distribution rounded to multiples of ``q``."""
 
     type: Literal["quniform", "qloguniform"]  # type: ignore[assignment]  # narrows what the kind is, not what it means
-    q: Step
-
-    def extremes(self) -> tuple[Value, ...]:
-        """Return both ends, rounded."""
-        return _rounded(super().extremes(), self.q)
-
-    @property
-    def whole(self) -> bool:
-        """Whether ``q`` is whole."""
-        return float(self.q).is_integer()
 
 
 class Normal(Distribution):
@@ -114,20 +119,10 @@ class Normal(Distribution):
         return f"{self.type} draws at {TAILS} sigma"
 
 
-class SteppedNormal(Normal):
+class SteppedNormal(Rounded, Normal):
     """A normal distribution rounded to multiples of ``q``."""
 
     type: Literal["qnormal", "qlognormal"]  # type: ignore[assignment]  # narrows what the kind is, not what it means
-    q: Step
-
-    def extremes(self) -> tuple[Value, ...]:
-        """Return the same, rounded."""
-        return _rounded(super().extremes(), self.q)
-
-    @property
-    def whole(self) -> bool:
-        """Whether ``q`` is whole."""
-        return float(self.q).is_integer()
 
 
 class RandInt(Distribution):
