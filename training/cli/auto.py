@@ -13,12 +13,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from training.cli.options import data_argument, json_option, wishes_options
+from training.cli.collection import shares_of
+from training.cli.options import data_argument, json_option, named_options, wishes_options
 from training.cli.progress import Bars, bars
 from training.dataset.labelled import read_labelled
-from training.dataset.parts import Shares
 from training.dataset.reading import Wishes
-from training.errors import UsageError
 from training.export import check_identity
 from training.local.auto.budget import parse_budget
 
@@ -32,14 +31,7 @@ _SHARE = click.FloatRange(0, 1, max_open=True)
 @data_argument
 @click.option("--budget", required=True, metavar="TIME", help="How long it may take, as 90s, 30m or 1h30m.")
 @wishes_options
-@click.option("--name", default="classifier", show_default=True, help="The model's name.")
-@click.option("--version", default="1", show_default=True, help="The model's version.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder of the bundle.  [default: models/NAME/VERSION]",
-)
+@named_options
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -90,7 +82,8 @@ def auto(
     Measures how fast this machine is, fits what is known to do well first, and others while time lasts. Ends in time,
     tells in FOLDER/story.md how it chose, and goes on where it was killed. Ctrl-C ends it with the best so far.
     """
-    began, budget, shares = monotonic(), parse_budget(given["budget"]), _shares(given)
+    began, budget = monotonic(), parse_budget(given["budget"])
+    shares = shares_of(given["validation_share"], given["test_share"], given["seed"])
     check_identity(name, version)
     folder = folder or (output.with_name(f"{output.name}.auto") if output else Path("runs") / name / f"{version}.auto")
     output = output or Path("models") / name / version
@@ -112,13 +105,6 @@ def auto(
     with bars() as shown, _asked(shown) as asked:
         search = automode(labelled, wish, target, _Shown(shown, budget), asked)
     _print(search, target.folder, f"{name}:{version}", as_json=as_json)
-
-
-def _shares(given: dict[str, Any]) -> Shares:
-    shares = Shares(given["validation_share"], given["test_share"], given["seed"])
-    if not shares.validation + shares.test < 1:  # "nan" is below nothing
-        raise UsageError("--validation-share and --test-share leave nothing to train on; together they are below 1")
-    return shares
 
 
 class Asked:

@@ -1,19 +1,20 @@
 """The options of commands about labelled collections: how one is read, how it is split, what is looked for."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
+from training.cli.options import wishes_of, with_options
 from training.cli.progress import Bars
 from training.dataset.annotations import TASKS
 from training.dataset.collection import Care, Collection, collect
 from training.dataset.finding import LEAST_SIDE
 from training.dataset.parts import Shares
-from training.dataset.reading import FORMATS, Wishes
+from training.dataset.reading import Wishes
 from training.errors import UsageError
 
 Command = Callable[..., Any]
@@ -21,27 +22,7 @@ Collected = Callable[..., Collection]
 """Reads, looks and checks: given bars to show it in, and ``suspects`` where wrong labels are looked for."""
 
 _SHARE = click.FloatRange(0, 1, max_open=True)
-_READING = (
-    click.argument("folder", type=click.Path(exists=True, path_type=Path)),
-    click.option(
-        "--task",
-        type=click.Choice(TASKS),
-        metavar="TASK",
-        help=f"What is learnt, where the labels do not tell: {', '.join(TASKS)}.",
-    ),
-    click.option("--format", "written", type=click.Choice(FORMATS), help="How FOLDER is written, if it does not show."),
-    click.option(
-        "--labels",
-        multiple=True,
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="Labels' file; repeatable.  [default: the one in FOLDER]",
-    ),
-    click.option(
-        "--pictures",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Where the pictures are.  [default: FOLDER]",
-    ),
-)
+_FOLDER = click.argument("folder", type=click.Path(exists=True, path_type=Path))
 _SPLITTING = (
     click.option("--validation-share", type=_SHARE, default=0.2, show_default=True, help="Of each class."),
     click.option("--test-share", type=_SHARE, default=0.0, show_default=True, help="Of each class."),
@@ -69,12 +50,7 @@ _CHECKING = (
 def reading_options(command: Command) -> Command:
     """Give a command the options of a collection that it reads; it gets ``folder`` and ``wishes`` for them."""
 
-    @wraps(command)
-    def run(**given: Any) -> Any:
-        wishes = Wishes(given.pop("task"), given.pop("written"), given.pop("labels"), given.pop("pictures"))
-        return command(wishes=wishes, **given)
-
-    return _with(_READING, run)
+    return _FOLDER(wishes_of("FOLDER", ", ".join(TASKS))(command))
 
 
 def splitting_options(command: Command) -> Command:
@@ -82,13 +58,19 @@ def splitting_options(command: Command) -> Command:
 
     @wraps(command)
     def run(**given: Any) -> Any:
-        shares = Shares(given.pop("validation_share"), given.pop("test_share"), given.pop("seed"))
-        if not shares.validation + shares.test < 1:  # "nan" is below nothing
-            raise UsageError("--validation-share and --test-share leave nothing to train on; together they are below 1")
+        shares = shares_of(given.pop("validation_share"), given.pop("test_share"), given.pop("seed"))
         care = Care(near=given.pop("near"), by_name=_pattern(given.pop("by_name")))
         return command(shares=shares, care=care, **given)
 
-    return _with(_SPLITTING, run)
+    return with_options(_SPLITTING, run)
+
+
+def shares_of(validation: float, test: float, seed: int) -> Shares:
+    """Return the shares that options ask for. Raises UsageError where they leave nothing to train on."""
+    shares = Shares(validation, test, seed)
+    if not shares.validation + shares.test < 1:  # "nan" is below nothing
+        raise UsageError("--validation-share and --test-share leave nothing to train on; together they are below 1")
+    return shares
 
 
 def collection_options(command: Command) -> Command:
@@ -110,18 +92,12 @@ def collection_options(command: Command) -> Command:
 
         return command(collected=collected, **given)
 
-    return _with(_CHECKING, run)
+    return with_options(_CHECKING, run)
 
 
 def told(shown: Bars, task: str) -> Callable[[int, int], None]:
     """Return what shows how far a task is."""
     return lambda done, total: shown.update(task, done, total, f"{done}/{total}")
-
-
-def _with(options: Sequence[Command], command: Command) -> Command:
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:

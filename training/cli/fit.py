@@ -11,7 +11,7 @@ import click
 from edge.bundle import Task
 from edge.limits import limit_memory
 from edge.session import usable_cores
-from training.cli.options import COLLECTION, data_argument, json_option, recipe_options, wishes_options
+from training.cli.options import COLLECTION, data_argument, json_option, named_options, recipe_options, wishes_options
 from training.cli.progress import bars
 from training.cli.root import Interrupted
 from training.cli.summary import json_of, summary_of
@@ -42,14 +42,7 @@ from training.recipe import Recipe
     help=f"Share of DATA held out to choose the best epoch by; 0 trains on everything.  [default: {HELD_OUT}]",
 )
 @recipe_options
-@click.option("--name", default="classifier", show_default=True, help="The model's name.")
-@click.option("--version", default="1", show_default=True, help="The model's version.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder of the bundle.  [default: models/NAME/VERSION]",
-)
+@named_options
 @click.option(
     "--run",
     "run_folder",

@@ -67,21 +67,15 @@ standardised_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
-_WISHES = (
+_NAMING = (
+    click.option("--name", default="classifier", show_default=True, help="The model's name."),
+    click.option("--version", default="1", show_default=True, help="The model's version."),
     click.option(
-        "--task",
-        type=click.Choice(TASKS),
-        metavar="TASK",
-        help="What is learnt, where the labels do not tell: image-classification or image-classification-multilabel.",
+        "--output",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Folder of the bundle.  [default: models/NAME/VERSION]",
     ),
-    click.option("--format", "written", type=click.Choice(FORMATS), help="How DATA is written, if it does not show."),
-    click.option(
-        "--labels",
-        multiple=True,
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="Labels' file; repeatable.  [default: the one in DATA]",
-    ),
-    click.option("--pictures", type=FOLDER, help="Where the pictures are.  [default: DATA]"),
 )
 _RECIPE = (
     model_option,
@@ -97,15 +91,47 @@ _RECIPE = (
 Command = Callable[..., Any]
 
 
-def wishes_options(command: Command) -> Command:
-    """Give a command the options of a collection that does not tell all of itself; it gets ``wishes`` for them."""
+def wishes_of(where: str, tasks: str) -> Callable[[Command], Command]:
+    """Give a command the options of a collection that does not tell all of itself; it gets ``wishes`` for them.
 
-    @wraps(command)
-    def run(**given: Any) -> Any:
-        told = (given.pop("task"), given.pop("written"), given.pop("labels"), given.pop("pictures"))
-        return command(wishes=Wishes(*told), **given)
+    ``where`` is what the command's help calls the collection, ``tasks`` the tasks that it names.
+    """
+    options = (
+        click.option(
+            "--task",
+            type=click.Choice(TASKS),
+            metavar="TASK",
+            help=f"What is learnt, where the labels do not tell: {tasks}.",
+        ),
+        click.option(
+            "--format", "written", type=click.Choice(FORMATS), help=f"How {where} is written, if it does not show."
+        ),
+        click.option(
+            "--labels",
+            multiple=True,
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help=f"Labels' file; repeatable.  [default: the one in {where}]",
+        ),
+        click.option("--pictures", type=FOLDER, help=f"Where the pictures are.  [default: {where}]"),
+    )
 
-    return _with(_WISHES, run)
+    def given_to(command: Command) -> Command:
+        @wraps(command)
+        def run(**given: Any) -> Any:
+            told = (given.pop("task"), given.pop("written"), given.pop("labels"), given.pop("pictures"))
+            return command(wishes=Wishes(*told), **given)
+
+        return with_options(options, run)
+
+    return given_to
+
+
+wishes_options = wishes_of("DATA", "image-classification or image-classification-multilabel")
+
+
+def named_options(command: Command) -> Command:
+    """Give a command the name, version and folder of the bundle that it ends with."""
+    return with_options(_NAMING, command)
 
 
 def recipe_options(command: Command) -> Command:
@@ -116,7 +142,7 @@ def recipe_options(command: Command) -> Command:
         told = {name: given.pop(name) for name in ("model", "settings", "preset", *_REST)}
         return command(recipe_of=lambda task: recipe_with(task=task, **told), **given)
 
-    return _with(_RECIPE, run)
+    return with_options(_RECIPE, run)
 
 
 _REST = ("pretrained", "views", "drawn", "mirrored", "standardised")
@@ -148,7 +174,8 @@ def recipe_with(  # noqa: PLR0913 - one parameter an option
     )
 
 
-def _with(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
+def with_options(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
+    """Give a command options, in this order in its help."""
     for option in reversed(options):
         command = option(command)
     return command
