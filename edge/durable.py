@@ -6,11 +6,13 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def replace_file(path: Path, data: bytes, *, partial: Path) -> None:
+def replace_file(path: Path, data: bytes, *, partial: Path | None = None) -> None:
     """Write ``data`` to ``partial`` beside ``path``, force it to the disk, and put it in place.
 
-    Raises OSError, and leaves no part then: on a full disk it would hold the room that is missing.
+    Without ``partial``, that is a hidden file of the same name. Raises OSError, and leaves no part then: on a full disk
+    it would hold the room that is missing.
     """
+    partial = partial or path.with_name(f".{path.name}.partial")
     try:
         with partial.open("wb") as file:
             file.write(data)

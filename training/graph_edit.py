@@ -33,7 +33,7 @@ def write_graph(model: ModelProto, path: Path) -> None:
     except (EncodeError, ValueError) as exc:
         raise ExportError(f"{path}: the graph is larger than the 2 GB that one ONNX file holds") from exc
     try:
-        replace_file(path, data, partial=path.with_name(f".{path.name}.partial"))
+        replace_file(path, data)
     except OSError as exc:
         raise ExportError(f"{path}: cannot be written ({exc.strerror})") from exc
 

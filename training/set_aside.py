@@ -39,7 +39,7 @@ def write_lists(folder: Path, hard: Sequence[Hard]) -> tuple[Path, Path]:
     for path, text in ((table, rows.getvalue()), (json_lines, lines)):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, text.encode(), partial=path.with_name(f".{path.name}.partial"))
+            replace_file(path, text.encode())
         except OSError as exc:
             raise DataError(f"{path}: cannot be written ({exc.strerror})") from exc
     return table, json_lines

@@ -161,9 +161,7 @@ def _assess(bundles: list[Bundle], data: Labelled, wanted: Wanted) -> Judgement:
 
 def _write_json(path: Path, figures: Mapping[str, Any]) -> None:
     try:
-        replace_file(
-            path, (json.dumps(figures, indent=2) + "\n").encode(), partial=path.with_name(f".{path.name}.partial")
-        )
+        replace_file(path, (json.dumps(figures, indent=2) + "\n").encode())
     except OSError as exc:
         raise DataError(f"{path}: cannot be written ({exc.strerror})") from exc
 

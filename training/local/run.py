@@ -195,7 +195,7 @@ def read_epochs(folder: Path) -> list[Epoch]:
 
 
 def _replace(path: Path, text: str) -> None:
-    replace_file(path, text.encode(), partial=path.with_name(f".{path.name}.partial"))
+    replace_file(path, text.encode())
 
 
 def _told(record: Record) -> dict[str, Any]:

@@ -28,9 +28,7 @@ MEGABYTE = 1e6
 def write_report(path: Path, judgement: Judgement) -> None:
     """Write the page in one step. Raises DataError where it cannot be written."""
     try:
-        replace_file(
-            path, report_html(judgement).encode(errors="replace"), partial=path.with_name(f".{path.name}.partial")
-        )
+        replace_file(path, report_html(judgement).encode(errors="replace"))
     except OSError as exc:
         raise DataError(f"{path}: cannot be written ({exc.strerror})") from exc
 

@@ -56,7 +56,7 @@ def write_sections(path: Path, sections: Sequence[Section], *, title: str, intro
     check_suffix(path)
     data = _page(sections, title, intro) if path.suffix.lower() == ".html" else _drawn(sections, title, intro)
     try:
-        replace_file(path, data, partial=path.with_name(f".{path.name}.partial"))
+        replace_file(path, data)
     except OSError as exc:
         raise DataError(f"{path}: cannot be written ({exc.strerror})") from exc
 
